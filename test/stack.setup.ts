@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type {} from 'vitest';
 import type { TestProject } from 'vitest/node';
 
 /** Where the real servers are that the integration tests use. Brokers are one comma-separated string. */
