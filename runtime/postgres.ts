@@ -77,9 +77,17 @@ export function databaseFault(error: unknown): Fault {
   if (refusedStates.has(state)) {
     return new Fault('refused', 'DATABASE_REFUSED', `The database refuses us: ${message}.`, { state }, error);
   }
-  const transient = /^(08|40|53|55006|57)/.test(state) || state === '';
-  if (transient) {
+  if (/^(08|40|53|55006|57)/.test(state) || (state === '' && isNetworkError(error))) {
     return new Fault('unavailable', 'DATABASE_UNAVAILABLE', `The database is not available: ${message}.`, { state }, error);
   }
+  // Neither the server nor the network said it: a bug of ours, which must be seen and not retried.
+  if (state === '') throw error;
   return new Fault('corrupt', 'DATABASE_ERROR', `The database reports an error that should not happen: ${message} (SQLSTATE ${state}).`, { state }, error);
+}
+
+function isNetworkError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof AggregateError) return error.errors.every(isNetworkError);
+  if ('syscall' in error || 'code' in error) return true;
+  return /connection|timeout|terminated|not queryable/i.test(error.message);
 }
