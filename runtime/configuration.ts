@@ -30,18 +30,31 @@ export function readConfiguration<T>(file: string, schema: z.ZodType<T>, environ
     text = readFileSync(file, 'utf8');
   } catch {
     throw new ConfigurationError(file, [
-      { path: '', problem: 'the file can not be read', fix: 'name an existing file with --config, or use --data-dir for the embedded stack' },
+      {
+        path: '',
+        problem: 'the file can not be read',
+        fix: 'name an existing file with --config, or use --data-dir for the embedded stack',
+      },
     ]);
   }
   return parseConfiguration(text, file, schema, environment);
 }
 
-export function parseConfiguration<T>(text: string, file: string, schema: z.ZodType<T>, environment: NodeJS.ProcessEnv): T {
+export function parseConfiguration<T>(
+  text: string,
+  file: string,
+  schema: z.ZodType<T>,
+  environment: NodeJS.ProcessEnv,
+): T {
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) {
     throw new ConfigurationError(
       file,
-      document.errors.map((error) => ({ path: '', problem: error.message.split('\n')[0] ?? 'not YAML', fix: 'correct the YAML' })),
+      document.errors.map((error) => ({
+        path: '',
+        problem: error.message.split('\n')[0] ?? 'not YAML',
+        fix: 'correct the YAML',
+      })),
     );
   }
   const problems: ConfigurationProblem[] = [];
@@ -52,19 +65,31 @@ export function parseConfiguration<T>(text: string, file: string, schema: z.ZodT
   return result.data;
 }
 
-function interpolate(value: unknown, path: string, environment: NodeJS.ProcessEnv, problems: ConfigurationProblem[]): unknown {
+function interpolate(
+  value: unknown,
+  path: string,
+  environment: NodeJS.ProcessEnv,
+  problems: ConfigurationProblem[],
+): unknown {
   if (typeof value === 'string') {
     return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
       const found = environment[name];
       if (found === undefined) {
-        problems.push({ path, problem: `the environment variable ${name} is not set`, fix: `set ${name}, or write the value in the file` });
+        problems.push({
+          path,
+          problem: `the environment variable ${name} is not set`,
+          fix: `set ${name}, or write the value in the file`,
+        });
       }
       return found ?? '';
     });
   }
-  if (Array.isArray(value)) return value.map((one, index) => interpolate(one, join(path, index), environment, problems));
+  if (Array.isArray(value))
+    return value.map((one, index) => interpolate(one, join(path, index), environment, problems));
   if (value !== null && typeof value === 'object') {
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, interpolate(one, join(path, key), environment, problems)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [key, interpolate(one, join(path, key), environment, problems)]),
+    );
   }
   return value;
 }
@@ -76,7 +101,11 @@ function join(path: string, key: string | number): string {
 function describeIssue(issue: z.core.$ZodIssue): readonly ConfigurationProblem[] {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: join(path, key), problem: 'this setting is not known', fix: 'remove it, or correct its name' }));
+    return issue.keys.map((key) => ({
+      path: join(path, key),
+      problem: 'this setting is not known',
+      fix: 'remove it, or correct its name',
+    }));
   }
   const separator = issue.message.indexOf(' → ');
   if (separator >= 0) {

@@ -48,7 +48,7 @@ export async function keepRunning(
       state.restarts += 1;
       state.state = 'waiting';
       state.problem = { code: error.code, text: error.message, since: state.problem?.since ?? nowMs() };
-      log[reaction.then === 'operator' ? 'error' : 'warn'](
+      log[reaction.action === 'operator' ? 'error' : 'warn'](
         { leg: name, err: error, ranMs: Math.round(monotonicMs() - startedAt), nextTryMs: delayMs },
         `${name}: ${error.message} ${reaction.sentence}`,
       );

@@ -18,7 +18,9 @@ export function createLog(name: string, level: LogLevel = 'info'): Logger {
       formatters: { level: (label) => ({ level: label }) },
       hooks: {
         logMethod(args, method) {
-          const masked = args.map((arg) => (typeof arg === 'string' ? maskDigits(arg) : arg)) as Parameters<typeof method>;
+          const masked = args.map((arg) => (typeof arg === 'string' ? maskDigits(arg) : arg)) as Parameters<
+            typeof method
+          >;
           method.apply(this, masked);
         },
       },

@@ -18,7 +18,13 @@ export interface DatabaseSettings {
 }
 
 /** What tls.connect wants. A file that can not be read is a fault that names it. */
-export function readTls(files: TlsFiles): { ca?: Buffer; cert?: Buffer; key?: Buffer; servername?: string; rejectUnauthorized: boolean } {
+export function readTls(files: TlsFiles): {
+  ca?: Buffer;
+  cert?: Buffer;
+  key?: Buffer;
+  servername?: string;
+  rejectUnauthorized: boolean;
+} {
   return {
     ...(files.ca === undefined ? {} : { ca: readPem(files.ca) }),
     ...(files.cert === undefined ? {} : { cert: readPem(files.cert) }),
@@ -32,7 +38,13 @@ function readPem(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new Fault('misconfigured', 'TLS_FILE_UNREADABLE', `The certificate file ${file} can not be read. Correct the path or its permissions.`, { file }, error);
+    throw new Fault(
+      'misconfigured',
+      'TLS_FILE_UNREADABLE',
+      `The certificate file ${file} can not be read. Correct the path or its permissions.`,
+      { file },
+      error,
+    );
   }
 }
 
@@ -54,7 +66,11 @@ export function openPool(settings: DatabaseSettings, applicationName: string, ma
 }
 
 /** Runs with a connection of its own, which is closed afterwards. Failures come as faults. */
-export async function withDatabase<T>(settings: DatabaseSettings, applicationName: string, act: (client: pg.Client) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  settings: DatabaseSettings,
+  applicationName: string,
+  act: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client(clientConfigOf(settings, applicationName));
   client.on('error', () => {});
   try {
@@ -78,11 +94,23 @@ export function databaseFault(error: unknown): Fault {
     return new Fault('refused', 'DATABASE_REFUSED', `The database refuses us: ${message}.`, { state }, error);
   }
   if (/^(08|40|53|55006|57)/.test(state) || (state === '' && isNetworkError(error))) {
-    return new Fault('unavailable', 'DATABASE_UNAVAILABLE', `The database is not available: ${message}.`, { state }, error);
+    return new Fault(
+      'unavailable',
+      'DATABASE_UNAVAILABLE',
+      `The database is not available: ${message}.`,
+      { state },
+      error,
+    );
   }
   // Neither the server nor the network said it: a bug of ours, which must be seen and not retried.
   if (state === '') throw error;
-  return new Fault('corrupt', 'DATABASE_ERROR', `The database reports an error that should not happen: ${message} (SQLSTATE ${state}).`, { state }, error);
+  return new Fault(
+    'corrupt',
+    'DATABASE_ERROR',
+    `The database reports an error that should not happen: ${message} (SQLSTATE ${state}).`,
+    { state },
+    error,
+  );
 }
 
 function isNetworkError(error: unknown): boolean {

@@ -10,13 +10,19 @@ const folders = ['avro', 'topics', 'connectors', 'reconcile', 'cli', 'console', 
 const stampFile = path.join(root, 'dist', '.stamp');
 
 const hash = createHash('sha256');
-for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']) hash.update(readFileSync(path.join(root, file)));
+for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'])
+  hash.update(readFileSync(path.join(root, file)));
 for (const folder of folders) addFolder(path.join(root, folder));
 const stamp = hash.digest('hex');
 
-if (!process.argv.includes('--force') && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) process.exit(0);
+if (!process.argv.includes('--force') && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp)
+  process.exit(0);
 rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-execFileSync(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', path.join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+execFileSync(
+  process.execPath,
+  [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', path.join(root, 'tsconfig.build.json')],
+  { stdio: 'inherit' },
+);
 mkdirSync(path.dirname(stampFile), { recursive: true });
 writeFileSync(stampFile, stamp);
 

@@ -1,0 +1,27 @@
+// The one gate: types, lint, format, import law, dead code, in this order; all are run, the sum is told.
+import { spawnSync } from 'node:child_process';
+import { checkNode, ensureBuilt, ensureInstalled, root } from './prepare.mjs';
+
+checkNode();
+ensureInstalled();
+ensureBuilt();
+
+const sources = 'runtime avro topics connectors reconcile cli console local test scripts'.split(' ');
+const gates = [
+  ['types', 'tsc', ['-p', '.']],
+  ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
+  ['format', 'biome', ['format', '.']],
+  ['import law', 'depcruise', ['--config', '.dependency-cruiser.cjs', ...sources]],
+  ['dead code', 'knip', ['--no-progress']],
+];
+const failed = [];
+for (const [name, command, args] of gates) {
+  console.log(`check: ${name}`);
+  const { status } = spawnSync('node_modules/.bin/' + command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) failed.push(name);
+}
+if (failed.length > 0) {
+  console.error(`check: failed: ${failed.join(', ')}`);
+  process.exit(1);
+}
+console.log('check: all good');
