@@ -1,0 +1,38 @@
+import { Command } from 'commander';
+import { explanationOf, allExplanations } from '../runtime/codes.ts';
+import { ruleBook } from '../connectors/metering/rules/rule-book.ts';
+import { exit, print, printJson, UsageError } from './output.ts';
+import type { Explanation } from '../runtime/codes.ts';
+
+/** `concord explain CODE`: what an error, finding or rule means and what to do. */
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('say what an error, finding or rule code means and what to do')
+    .argument('<code>', 'such as SLOT_AHEAD_OF_CHECKPOINT or MPAN_CHECK_DIGIT')
+    .option('--json', 'print one JSON document on standard output and nothing else')
+    .action((code: string, options: { json?: boolean }) => {
+      const found = explain(code.toUpperCase());
+      if (found === null) {
+        const near = nearest(code.toUpperCase());
+        throw new UsageError(`There is no code ${code}.${near === null ? '' : ` Did you mean ${near}?`} \`concord rules list\` lists the rules.`);
+      }
+      if (options.json === true) {
+        printJson(found);
+      } else {
+        print(`${found.code}: ${found.title}\n\nWhat it means: ${found.meaning}\nWhat to do:    ${found.remedy}`);
+      }
+      process.exitCode = exit.done;
+    });
+}
+
+function explain(code: string): Explanation | null {
+  const rule = ruleBook.find((one) => one.code === code);
+  if (rule !== undefined) return { code, title: rule.sentence, meaning: `A ${rule.disposition} of stage ${rule.stage}. Support: ${rule.support}`, remedy: rule.remedy };
+  return explanationOf(code);
+}
+
+function nearest(code: string): string | null {
+  const codes = [...ruleBook.map((rule) => rule.code), ...allExplanations().map((one) => one.code)];
+  const part = code.slice(0, 5);
+  return codes.find((one) => one.startsWith(part)) ?? codes.find((one) => part.length > 2 && one.includes(part)) ?? null;
+}
