@@ -15,15 +15,24 @@ const tls = z
     ca: z.string().optional().describe('file with the certificate authority (PEM)'),
     cert: z.string().optional().describe('file with the client certificate (PEM)'),
     key: z.string().optional().describe("file with the client certificate's key (PEM)"),
-    servername: z.string().optional().describe('the name that the server certificate must carry, where it is not the host name'),
+    servername: z
+      .string()
+      .optional()
+      .describe('the name that the server certificate must carry, where it is not the host name'),
     verify: z.boolean().default(true).describe('check the server certificate; false only for a try-out'),
   })
-  .refine((files) => (files.cert === undefined) === (files.key === undefined), 'a client certificate needs both cert and key → give both or neither');
+  .refine(
+    (files) => (files.cert === undefined) === (files.key === undefined),
+    'a client certificate needs both cert and key → give both or neither',
+  );
 
 const database = z.strictObject({
   url: z
     .string()
-    .regex(/^postgres(ql)?:\/\/[^/\s]+\/.+/, 'is not a PostgreSQL URL with a database → write postgres://user:password@host:port/database')
+    .regex(
+      /^postgres(ql)?:\/\/[^/\s]+\/.+/,
+      'is not a PostgreSQL URL with a database → write postgres://user:password@host:port/database',
+    )
     .describe('postgres://user:password@host:port/database'),
   tls: tls.optional(),
 });
@@ -31,7 +40,10 @@ const database = z.strictObject({
 const tableMapping = z.strictObject({
   schema: z.string().default('registration'),
   table: z.string(),
-  columns: z.record(z.string(), z.string()).default({}).describe('item name: column name, for columns that are named otherwise'),
+  columns: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('item name: column name, for columns that are named otherwise'),
   correlationColumn: z.string().optional().describe('column that carries a correlation id'),
 });
 
@@ -40,14 +52,23 @@ const entities = ['metering_point', 'appointment', 'participant', 'distributor_g
 const limits = z
   .strictObject({
     transactionEventsMax: z.int().min(100).max(200_000).default(20_000),
-    transactionBytesMax: z.int().min(65_536).default(8 * 1024 * 1024),
+    transactionBytesMax: z
+      .int()
+      .min(65_536)
+      .default(8 * 1024 * 1024),
     transactionAgeMaxMs: z.int().min(10).default(500),
     lingerMs: z.int().min(0).max(1_000).default(3),
     chunkRows: z.int().min(100).max(100_000).default(10_000),
     heartbeatIntervalMs: z.int().min(100).default(5_000),
-    queueBytesMax: z.int().min(1024 * 1024).default(16 * 1024 * 1024),
+    queueBytesMax: z
+      .int()
+      .min(1024 * 1024)
+      .default(16 * 1024 * 1024),
     batchEventsMax: z.int().min(1).max(50_000).default(5_000),
-    laneBufferBytesMax: z.int().min(256 * 1024).default(6 * 1024 * 1024),
+    laneBufferBytesMax: z
+      .int()
+      .min(256 * 1024)
+      .default(6 * 1024 * 1024),
     receiptIntervalMs: z.int().min(100).default(5_000),
   })
   .prefault({});
@@ -75,7 +96,12 @@ export const settingsSchema = z.strictObject({
       .array(z.string().regex(/^[^\s:]+:\d{1,5}$/, 'is not an address → write host:port'))
       .min(1, 'no broker is named → name at least one as host:port'),
     clientId: z.string().default('concord'),
-    partitions: z.int().min(1).max(1_000).default(4).describe('lanes: partitions of every topic but reference data and progress'),
+    partitions: z
+      .int()
+      .min(1)
+      .max(1_000)
+      .default(4)
+      .describe('lanes: partitions of every topic but reference data and progress'),
     replicationFactor: z.int().min(1).max(9).default(1),
     tls: tls.optional(),
     sasl: z
@@ -87,7 +113,9 @@ export const settingsSchema = z.strictObject({
       .optional(),
   }),
   registry: z.strictObject({
-    url: z.url({ error: 'is not a URL → write the Confluent-compatible base URL, such as http://host:8080/apis/ccompat/v7' }),
+    url: z.url({
+      error: 'is not a URL → write the Confluent-compatible base URL, such as http://host:8080/apis/ccompat/v7',
+    }),
     tls: tls.optional(),
     basicAuth: z.strictObject({ username: z.string(), password: z.string() }).optional(),
   }),

@@ -3,14 +3,7 @@ import type { DecodedEvent } from '../../avro/envelope.ts';
 import type { Position } from '../../avro/position.ts';
 
 /** How an event ended, or stands (protocol P16). */
-export type Outcome =
-  | 'applied'
-  | 'unchanged'
-  | 'superseded'
-  | 'rejected'
-  | 'held'
-  | 'dead-lettered'
-  | 'not-ours';
+export type Outcome = 'applied' | 'unchanged' | 'superseded' | 'rejected' | 'held' | 'dead-lettered' | 'not-ours';
 
 /** A decoded event as it lies in a lane. */
 export interface LaneEvent {

@@ -113,7 +113,9 @@ export interface StoreView {
   /** Flow 1's accepted metering point, null when there is none. */
   readonly point: MeteringPointItems | null;
   /** Flow 1 as it holds on a settlement date: supplier with its EFD, and segment; null when it did not exist. */
-  pointOn(day: number): { supplier_mpid: string | null; supplier_efd: number | null; market_segment: string | null } | null;
+  pointOn(
+    day: number,
+  ): { supplier_mpid: string | null; supplier_efd: number | null; market_segment: string | null } | null;
 }
 
 /** Everything that configuration says about judging. */
@@ -137,7 +139,9 @@ export interface RuleParameters {
   /** The MPIDs that this side plays, by kind of service. */
   readonly services: Readonly<Record<ServiceType, readonly string[]>>;
   /** Contracts by supplier MPID, where a list is configured; null switches CONTRACT_UNKNOWN off. */
-  readonly contracts: Readonly<Record<string, readonly { reference: string; from: number; to: number | null }[]>> | null;
+  readonly contracts: Readonly<
+    Record<string, readonly { reference: string; from: number; to: number | null }[]>
+  > | null;
   /** Codes that are switched off. */
   readonly disabled: readonly string[];
 }
