@@ -1,0 +1,139 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+
+/** The schemas of everything that travels; each is `avro/schemas/<name>.avsc`. */
+export const schemaNames = [
+  'metering-point',
+  'appointment-mss',
+  'appointment-msa',
+  'appointment-umso',
+  'participant',
+  'distributor',
+  'meter-asset',
+  'rejection',
+  'receipt',
+  'progress',
+] as const;
+
+export type SchemaName = (typeof schemaNames)[number];
+
+export type PrimitiveName = 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string';
+
+/** The Avro types that our schemas use. `logical` types are those of the Avro specification. */
+export type FieldType =
+  | string
+  | {
+      readonly type: 'int' | 'long' | 'bytes';
+      readonly logicalType: string;
+      readonly precision?: number | undefined;
+      readonly scale?: number | undefined;
+    }
+  | { readonly type: 'array'; readonly items: FieldType }
+  | { readonly type: 'map'; readonly values: FieldType }
+  | RecordSchema
+  | readonly FieldType[];
+
+export interface SchemaField {
+  readonly name: string;
+  readonly type: FieldType;
+  readonly default?: unknown;
+  readonly doc: string;
+  /** Who owns the item, in the words of the interface definition. */
+  readonly owner: string;
+  readonly classification: 'public' | 'PII restricted';
+}
+
+export interface RecordSchema {
+  readonly type: 'record';
+  readonly name: string;
+  readonly namespace?: string | undefined;
+  readonly doc: string;
+  readonly fields: readonly SchemaField[];
+}
+
+const fieldType: z.ZodType<FieldType> = z.lazy(() =>
+  z.union([
+    z.string(),
+    z.strictObject({
+      type: z.enum(['int', 'long', 'bytes']),
+      logicalType: z.string(),
+      precision: z.int().optional(),
+      scale: z.int().optional(),
+    }),
+    z.strictObject({ type: z.literal('array'), items: fieldType }),
+    z.strictObject({ type: z.literal('map'), values: fieldType }),
+    recordSchema,
+    z.array(fieldType),
+  ]),
+);
+
+const schemaField = z.strictObject({
+  name: z.string(),
+  type: fieldType,
+  default: z.unknown().optional(),
+  doc: z.string(),
+  owner: z.string(),
+  classification: z.enum(['public', 'PII restricted']),
+});
+
+const recordSchema: z.ZodType<RecordSchema> = z.strictObject({
+  type: z.literal('record'),
+  name: z.string(),
+  namespace: z.string().optional(),
+  doc: z.string(),
+  fields: z.array(schemaField),
+});
+
+const loaded = new Map<SchemaName, RecordSchema>();
+
+/** The schema of that name, parsed and checked to be of the form above; read from disk once. */
+export function loadSchema(name: SchemaName): RecordSchema {
+  const known = loaded.get(name);
+  if (known !== undefined) return known;
+  const schema = parseSchema(readFileSync(join(avroDirectory(), 'schemas', `${name}.avsc`), 'utf8'));
+  loaded.set(name, schema);
+  return schema;
+}
+
+/** Throws when the text is not a record schema with owner and classification on every field. */
+export function parseSchema(text: string): RecordSchema {
+  return recordSchema.parse(JSON.parse(text));
+}
+
+/**
+ * The folder `avro/` that holds the schemas: beside this file in the source tree. The compiled file lies in `dist/`,
+ * to which nothing is copied: there it is found further up, in the package itself.
+ */
+export function avroDirectory(): string {
+  let directory = import.meta.dirname;
+  for (;;) {
+    for (const candidate of [directory, join(directory, 'avro')]) {
+      if (existsSync(join(candidate, 'schemas', 'progress.avsc'))) return candidate;
+    }
+    const parent = dirname(directory);
+    if (parent === directory) throw new Error(`no Avro schemas beside or above ${import.meta.dirname}`);
+    directory = parent;
+  }
+}
+
+/** The envelope's fields, which are the same in every event; everything else is an item. */
+const envelopeFields = new Set(['recordType', 'senderId', 'createdAt', 'correlationId', 'source', 'invalid', 'unchanged']);
+
+/** The items of an event schema, in order. */
+export function itemFields(schema: RecordSchema): readonly SchemaField[] {
+  return schema.fields.filter((field) => !envelopeFields.has(field.name));
+}
+
+/** The type without null: what the item holds when it is there. */
+export function presentType(type: FieldType): FieldType {
+  if (!isUnion(type)) return type;
+  const rest = type.filter((branch) => branch !== 'null');
+  const only = rest[0];
+  if (only === undefined || rest.length !== 1) throw new Error('a union of more than null and one type');
+  return only;
+}
+
+export function isUnion(type: FieldType): type is readonly FieldType[] {
+  return Array.isArray(type);
+}
