@@ -14,7 +14,9 @@ export function explainCommand(): Command {
       const found = explain(code.toUpperCase());
       if (found === null) {
         const near = nearest(code.toUpperCase());
-        throw new UsageError(`There is no code ${code}.${near === null ? '' : ` Did you mean ${near}?`} \`concord rules list\` lists the rules.`);
+        throw new UsageError(
+          `There is no code ${code}.${near === null ? '' : ` Did you mean ${near}?`} \`concord rules list\` lists the rules.`,
+        );
       }
       if (options.json === true) {
         printJson(found);
@@ -27,12 +29,20 @@ export function explainCommand(): Command {
 
 function explain(code: string): Explanation | null {
   const rule = ruleBook.find((one) => one.code === code);
-  if (rule !== undefined) return { code, title: rule.sentence, meaning: `A ${rule.disposition} of stage ${rule.stage}. Support: ${rule.support}`, remedy: rule.remedy };
+  if (rule !== undefined)
+    return {
+      code,
+      title: rule.sentence,
+      meaning: `A ${rule.disposition} of stage ${rule.stage}. Support: ${rule.support}`,
+      remedy: rule.remedy,
+    };
   return explanationOf(code);
 }
 
 function nearest(code: string): string | null {
   const codes = [...ruleBook.map((rule) => rule.code), ...allExplanations().map((one) => one.code)];
   const part = code.slice(0, 5);
-  return codes.find((one) => one.startsWith(part)) ?? codes.find((one) => part.length > 2 && one.includes(part)) ?? null;
+  return (
+    codes.find((one) => one.startsWith(part)) ?? codes.find((one) => part.length > 2 && one.includes(part)) ?? null
+  );
 }

@@ -22,10 +22,14 @@ export function heldCommand(): Command {
     .action(async (options: CommonOptions & { limit: string; reveal?: boolean }) => {
       const settings = settingsOf(options);
       const rows = await withDatabase(settings.metering.database, 'concord held', async (client) => {
-        const found = await client.query<HeldRow>('SELECT * FROM metering.held ORDER BY due NULLS LAST, lsn, ordinal LIMIT $1', [Number(options.limit)]);
+        const found = await client.query<HeldRow>(
+          'SELECT * FROM metering.held ORDER BY due NULLS LAST, lsn, ordinal LIMIT $1',
+          [Number(options.limit)],
+        );
         return found.rows;
       });
-      const mask = (text: string | null): string | null => (options.reveal === true || text === null ? text : maskMpan(text));
+      const mask = (text: string | null): string | null =>
+        options.reveal === true || text === null ? text : maskMpan(text);
       const shown = rows.map((row) => ({
         ...row,
         mpan_core: mask(row.mpan_core),

@@ -20,7 +20,10 @@ export interface CommonOptions {
 export function withCommonOptions(command: Command): Command {
   return command
     .option('--data-dir <directory>', 'the embedded stack of this directory (default: .concord)')
-    .option('--config <file>', 'a configuration file, for servers of your own (default: concord.yaml, where there is one)')
+    .option(
+      '--config <file>',
+      'a configuration file, for servers of your own (default: concord.yaml, where there is one)',
+    )
     .option('--json', 'print one JSON document on standard output and nothing else');
 }
 
@@ -29,7 +32,8 @@ export function placeOf(options: CommonOptions): Place {
   if (options.config !== undefined && options.dataDir !== undefined) {
     throw new UsageError('Give either --config or --data-dir: the data directory has a configuration of its own.');
   }
-  if (options.config !== undefined) return { dataDir: path.resolve('.concord'), configurationFile: path.resolve(options.config) };
+  if (options.config !== undefined)
+    return { dataDir: path.resolve('.concord'), configurationFile: path.resolve(options.config) };
   if (options.dataDir === undefined && existsSync('concord.yaml')) {
     return { dataDir: path.resolve('.concord'), configurationFile: path.resolve('concord.yaml') };
   }

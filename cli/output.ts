@@ -20,16 +20,26 @@ export function printJson(value: unknown): void {
 }
 
 /** Rows as aligned columns; numbers to the right. An empty list prints the sentence instead. */
-export function printTable(columns: readonly string[], rows: readonly (readonly (string | number | null)[])[], whenEmpty: string): void {
+export function printTable(
+  columns: readonly string[],
+  rows: readonly (readonly (string | number | null)[])[],
+  whenEmpty: string,
+): void {
   if (rows.length === 0) {
     print(whenEmpty);
     return;
   }
-  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en-GB') : (cell ?? ''))));
-  const widths = columns.map((column, index) => Math.max(column.length, ...cells.map((row) => row[index]?.length ?? 0)));
+  const cells = rows.map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en-GB') : (cell ?? ''))),
+  );
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...cells.map((row) => row[index]?.length ?? 0)),
+  );
   const line = (values: readonly string[], numbers: readonly boolean[]): string =>
     values
-      .map((value, index) => (numbers[index] === true ? value.padStart(widths[index] ?? 0) : value.padEnd(widths[index] ?? 0)))
+      .map((value, index) =>
+        numbers[index] === true ? value.padStart(widths[index] ?? 0) : value.padEnd(widths[index] ?? 0),
+      )
       .join('  ')
       .trimEnd();
   const right = columns.map((_, index) => rows.every((row) => typeof row[index] === 'number'));

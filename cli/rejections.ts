@@ -36,13 +36,20 @@ export function rejectionsCommand(): Command {
   withCommonOptions(command.command('list', { isDefault: true }).description('list rejections, newest first'))
     .option('--mpan <mpan>', 'of one metering point')
     .option('--rule <code>', 'that broke this rule')
-    .addOption(new Option('--status <status>', 'which ones').choices(['open', 'resolved', 'withdrawn', 'all']).default('open'))
+    .addOption(
+      new Option('--status <status>', 'which ones').choices(['open', 'resolved', 'withdrawn', 'all']).default('open'),
+    )
     .option('--older-than <interval>', 'raised longer ago than this, such as "2 days"')
     .addOption(new Option('--side <side>', 'whose view').choices(['metering', 'registration']).default('metering'))
     .option('--limit <rows>', 'at most so many', '50')
     .option('--reveal', 'show MPAN cores unmasked')
     .action(list);
-  withCommonOptions(command.command('show').description('one rejection with every broken rule').argument('<id>', 'the rejection_id, or the beginning of it'))
+  withCommonOptions(
+    command
+      .command('show')
+      .description('one rejection with every broken rule')
+      .argument('<id>', 'the rejection_id, or the beginning of it'),
+  )
     .addOption(new Option('--side <side>', 'whose view').choices(['metering', 'registration']).default('metering'))
     .option('--reveal', 'show MPAN cores unmasked')
     .action(show);
@@ -51,7 +58,8 @@ export function rejectionsCommand(): Command {
 
 async function list(options: ListOptions): Promise<void> {
   const limit = Number(options.limit);
-  if (!Number.isInteger(limit) || limit < 1) throw new UsageError(`--limit ${options.limit} is not a number of rows; give 1 or more.`);
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new UsageError(`--limit ${options.limit} is not a number of rows; give 1 or more.`);
   const rows = await query(
     options,
     `WHERE ($1::text IS NULL OR mpan_core = $1) AND ($2::text IS NULL OR $2 = ANY (rule_codes)) AND ($3 = 'all' OR status = $3)
@@ -81,22 +89,36 @@ async function list(options: ListOptions): Promise<void> {
 }
 
 async function show(id: string, options: ListOptions): Promise<void> {
-  const rows = await query(options, 'WHERE rejection_id::text LIKE $1 ORDER BY raised_at LIMIT 2', [`${id.replace(/[%_]/g, '')}%`]);
+  const rows = await query(options, 'WHERE rejection_id::text LIKE $1 ORDER BY raised_at LIMIT 2', [
+    `${id.replace(/[%_]/g, '')}%`,
+  ]);
   const row = rows[0];
-  if (row === undefined) throw new UsageError(`No rejection has an id that begins with ${id}. \`concord rejections list --status all\` shows them.`);
+  if (row === undefined)
+    throw new UsageError(
+      `No rejection has an id that begins with ${id}. \`concord rejections list --status all\` shows them.`,
+    );
   if (rows.length > 1) throw new UsageError(`Several rejections begin with ${id}; give more of it.`);
   if (options.json === true) {
     printJson(masked(row, options.reveal === true));
     return;
   }
   const shown = options.reveal === true ? row.mpan_core : maskMpan(row.mpan_core);
-  print(`${row.record_type} ${row.rejection_id} (${row.status}), flow ${row.flow}, raised ${row.raised_at.toISOString()} by ${row.receiver}`);
-  print(`metering point ${shown}, ${row.entity}${row.entity === 'metering_point' ? '' : ` ${row.entity_key}`}, event at LSN ${row.lsn}`);
-  for (const detail of row.details) print(`  ${detail.code}${detail.item === null ? '' : ` (${detail.item})`}: ${detail.text}`);
+  print(
+    `${row.record_type} ${row.rejection_id} (${row.status}), flow ${row.flow}, raised ${row.raised_at.toISOString()} by ${row.receiver}`,
+  );
+  print(
+    `metering point ${shown}, ${row.entity}${row.entity === 'metering_point' ? '' : ` ${row.entity_key}`}, event at LSN ${row.lsn}`,
+  );
+  for (const detail of row.details)
+    print(`  ${detail.code}${detail.item === null ? '' : ` (${detail.item})`}: ${detail.text}`);
   print('`concord explain CODE` says what to do about a code.');
 }
 
-async function query(options: ListOptions, where: string, values: readonly unknown[]): Promise<readonly RejectionRow[]> {
+async function query(
+  options: ListOptions,
+  where: string,
+  values: readonly unknown[],
+): Promise<readonly RejectionRow[]> {
   const settings = settingsOf(options);
   const side = options.side === 'registration' ? settings.registration : settings.metering;
   const table = options.side === 'registration' ? 'inbox.rejection' : 'metering.rejection';

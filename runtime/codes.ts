@@ -10,7 +10,8 @@ const explanations: readonly Explanation[] = [
   {
     code: 'DATABASE_UNAVAILABLE',
     title: 'A database can not be reached',
-    meaning: 'The server is down, restarting, overloaded, or the network is interrupted. Nothing is lost: positions are durable.',
+    meaning:
+      'The server is down, restarting, overloaded, or the network is interrupted. Nothing is lost: positions are durable.',
     remedy: 'Start the server or mend the network. Concord tries again by itself.',
   },
   {

@@ -26,7 +26,10 @@ export const goodPoint = `mpan(n), '_D', 'MANW', 'SUPA', DATE '2024-04-01', 'S',
   DATE '2024-04-01', 1.045, '001', false`;
 
 export async function insertPoints(client: pg.Client, from: number, to: number): Promise<void> {
-  await client.query(`INSERT INTO registration.metering_point SELECT ${goodPoint} FROM generate_series($1::bigint, $2::bigint) AS n`, [from, to]);
+  await client.query(
+    `INSERT INTO registration.metering_point SELECT ${goodPoint} FROM generate_series($1::bigint, $2::bigint) AS n`,
+    [from, to],
+  );
 }
 
 /** The SELECT list of a good appointment for a query that has `n`; its id is n. */
@@ -34,5 +37,8 @@ export const goodAppointment = `n, mpan(n), 'MSS', 'MSVA', DATE '2024-04-01', NU
   'M' || n, 'C' || n`;
 
 export async function insertAppointments(client: pg.Client, from: number, to: number): Promise<void> {
-  await client.query(`INSERT INTO registration.appointment SELECT ${goodAppointment} FROM generate_series($1::bigint, $2::bigint) AS n`, [from, to]);
+  await client.query(
+    `INSERT INTO registration.appointment SELECT ${goodAppointment} FROM generate_series($1::bigint, $2::bigint) AS n`,
+    [from, to],
+  );
 }

@@ -42,8 +42,18 @@ export class Rig {
     const suffix = randomBytes(4).toString('hex');
     const rig = new Rig(mkdtempSync(path.join(tmpdir(), 'concord-rig-')), [...databases], suffix);
     const settings = {
-      registration: { name: rig.registrationPrefix, database: { url: databases[0].url }, slot: `r${suffix}`, publication: 'concord' },
-      metering: { name: rig.meteringPrefix, database: { url: databases[1].url }, slot: `m${suffix}`, publication: 'concord' },
+      registration: {
+        name: rig.registrationPrefix,
+        database: { url: databases[0].url },
+        slot: `r${suffix}`,
+        publication: 'concord',
+      },
+      metering: {
+        name: rig.meteringPrefix,
+        database: { url: databases[1].url },
+        slot: `m${suffix}`,
+        publication: 'concord',
+      },
       kafka: { brokers: stack.kafkaBrokers.split(',') },
       registry: { url: stack.schemaRegistryUrl },
       http: { registrationPort: 0, meteringPort: 0 },
@@ -57,12 +67,17 @@ export class Rig {
 
   /** Runs a command to its end; the result's `stdout` and `status` are what a person would see. */
   command(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-    return spawnSync(process.execPath, [program, ...args, '--config', this.configurationFile], { encoding: 'utf8', timeout: 60_000 });
+    return spawnSync(process.execPath, [program, ...args, '--config', this.configurationFile], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
   }
 
   start(side: Side): ChildProcess {
     const log = openSync(path.join(this.#directory, `${side}.log`), 'a');
-    const child = spawn(process.execPath, [program, 'run', side, '--config', this.configurationFile], { stdio: ['ignore', log, log] });
+    const child = spawn(process.execPath, [program, 'run', side, '--config', this.configurationFile], {
+      stdio: ['ignore', log, log],
+    });
     this.#processes.set(side, child);
     return child;
   }
@@ -90,12 +105,18 @@ export class Rig {
 }
 
 /** Asks until the answer satisfies, and returns it. Fails with the last answer when the time is up. */
-export async function until<T>(what: string, ask: () => Promise<T>, satisfied: (answer: T) => boolean, withinMs = 60_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T>,
+  satisfied: (answer: T) => boolean,
+  withinMs = 60_000,
+): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const answer = await ask();
     if (satisfied(answer)) return answer;
-    if (performance.now() > deadline) throw new Error(`after ${withinMs} ms still not: ${what}; last answer: ${JSON.stringify(answer)}`);
+    if (performance.now() > deadline)
+      throw new Error(`after ${withinMs} ms still not: ${what}; last answer: ${JSON.stringify(answer)}`);
     await new Promise((resolve) => {
       setTimeout(resolve, 20);
     });
