@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parametersSchema } from '../connectors/metering/rules/parameters.ts';
 import { parseConfiguration, readConfiguration } from '../runtime/configuration.ts';
@@ -147,8 +147,13 @@ export function settingsJsonSchema(): unknown {
   return z.toJSONSchema(settingsSchema, { io: 'input' });
 }
 
-/** The version of this program, from package.json. */
-export function programVersion(packageFile: URL): string {
-  const parsed: unknown = JSON.parse(readFileSync(packageFile, 'utf8'));
-  return parsed !== null && typeof parsed === 'object' && 'version' in parsed ? String(parsed.version) : '0';
+/** The version of this program, from package.json, which lies above this file in the source tree and in dist/. */
+export function programVersion(): string {
+  for (const candidate of ['../package.json', '../../package.json']) {
+    const file = new URL(candidate, import.meta.url);
+    if (!existsSync(file)) continue;
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (parsed !== null && typeof parsed === 'object' && 'version' in parsed) return String(parsed.version);
+  }
+  return 'unknown';
 }
