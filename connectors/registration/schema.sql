@@ -41,7 +41,14 @@ CREATE TABLE IF NOT EXISTS registration.appointment (
 );
 
 -- A delete must say the MPAN and the service type: they decide key, partition and topic.
-ALTER TABLE registration.appointment REPLICA IDENTITY FULL;
+-- Only where it is not so yet: the statement waits for every transaction that uses the table.
+DO $$
+BEGIN
+  IF (SELECT relreplident FROM pg_class WHERE oid = 'registration.appointment'::regclass) <> 'f' THEN
+    ALTER TABLE registration.appointment REPLICA IDENTITY FULL;
+  END IF;
+END
+$$;
 
 CREATE TABLE IF NOT EXISTS registration.participant (
   mpid              text,
