@@ -1,0 +1,58 @@
+import type { Message, TopicMessages } from 'kafkajs';
+import { partitionName } from '../avro/progress.ts';
+import type { PartitionRecords } from './contract.ts';
+import { BatchMessage } from './produce-request.ts';
+import { batchHeaderBytes, encodeHeaders, recordBytes } from './record-batch.ts';
+
+/** What goes into one produce request: at most one batch per partition. */
+export interface Round {
+  readonly topicMessages: TopicMessages[];
+  /** `partitionName` → records sent. */
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/**
+ * Cuts records into batches that a broker takes, and deals the batches out into rounds: the first batch of every
+ * partition, then the second of those that have one, and so on. `sequences` is read when a round is taken, after the
+ * one before it was acknowledged.
+ */
+export function* splitIntoRounds(
+  records: readonly PartitionRecords[],
+  sequences: ReadonlyMap<string, number>,
+  batchBytesMax: number,
+): Generator<Round> {
+  let open = records.map((one) => ({ one, headers: encodeHeaders(one.headers), from: 0 })).filter(({ one }) => one.keys.length > 0);
+  for (const { one } of open) {
+    if (one.keys.length !== one.values.length) throw new Error('as many keys as values');
+  }
+  if (new Set(open.map(({ one }) => partitionName(one.topic, one.partition))).size !== open.length) {
+    throw new Error('a partition may come only once in a send');
+  }
+  while (open.length > 0) {
+    const topics = new Map<string, Message[]>();
+    const counts = new Map<string, number>();
+    for (const part of open) {
+      const { topic, partition, keys, values } = part.one;
+      const to = endOfBatch(part.one, part.headers.length, part.from, batchBytesMax);
+      const name = partitionName(topic, partition);
+      const batch = { keys, values, from: part.from, to, headers: part.headers };
+      const message = new BatchMessage(partition, batch, sequences.get(name) ?? 0);
+      const messages = topics.get(topic);
+      if (messages === undefined) topics.set(topic, [message]);
+      else messages.push(message);
+      counts.set(name, to - part.from);
+      part.from = to;
+    }
+    yield { topicMessages: [...topics].map(([topic, messages]) => ({ topic, messages })), counts };
+    open = open.filter(({ one, from }) => from < one.keys.length);
+  }
+}
+
+function endOfBatch(records: PartitionRecords, headerBytes: number, from: number, batchBytesMax: number): number {
+  let bytes = batchHeaderBytes;
+  for (let at = from; at < records.keys.length; at++) {
+    bytes += recordBytes(records.keys[at] ?? null, records.values[at] ?? null, headerBytes, at - from);
+    if (bytes > batchBytesMax && at > from) return at;
+  }
+  return records.keys.length;
+}
