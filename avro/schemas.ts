@@ -101,6 +101,13 @@ export function parseSchema(text: string): RecordSchema {
   return recordSchema.parse(JSON.parse(text));
 }
 
+/** A schema that somebody else may have registered: only that it is a record is sure; null when it is none. */
+export function parseForeignSchema(text: string): RecordSchema | null {
+  const parsed: unknown = JSON.parse(text);
+  const isRecord = typeof parsed === 'object' && parsed !== null && 'fields' in parsed && Array.isArray(parsed.fields);
+  return isRecord ? (parsed as unknown as RecordSchema) : null;
+}
+
 /**
  * The folder `avro/` that holds the schemas: beside this file in the source tree. The compiled file lies in `dist/`,
  * to which nothing is copied: there it is found further up, in the package itself.
