@@ -55,6 +55,7 @@ export interface SchemaRegistry {
   idOf(subject: string, schema: RecordSchema): Promise<number | null>;
   /** The text of a schema; null when the registry has none with that id. */
   schemaById(id: number): Promise<string | null>;
+  setCompatibility(subject: string, compatibility: string): Promise<void>;
   /** Null when the subject has no level of its own. */
   compatibilityOf(subject: string): Promise<string | null>;
   /** Every version that was not deleted, oldest first; empty when there is no such subject. */
@@ -106,7 +107,7 @@ export function openRegistry(settings: RegistrySettings): SchemaRegistry {
     ensureSubject: async (subject, schema, compatibility) => {
       // Before anything is registered: a registry that answers NONE would let the first mistake through.
       if ((await registry.compatibilityOf(subject)) !== compatibility) {
-        await ask(`set the compatibility of ${subject}`, api.Subject.updateConfig({ subject, body: { compatibility } }));
+        await registry.setCompatibility(subject, compatibility);
       }
       const known = await registry.idOf(subject, schema);
       if (known !== null) return known;
@@ -140,6 +141,12 @@ export function openRegistry(settings: RegistrySettings): SchemaRegistry {
     schemaById: async (id) => {
       const answer = await ask(`read schema ${id}`, api.Schema.find({ id }));
       return answer === null ? null : textIn(answer, 'schema');
+    },
+
+    setCompatibility: async (subject, compatibility) => {
+      const request = api.Subject.updateConfig({ subject, body: { compatibility } });
+      const answer = await ask(`set the compatibility of ${subject}`, request);
+      if (answer === null) throw new Fault('misconfigured', 'REGISTRY_ERROR', notARegistry(url), { subject });
     },
 
     compatibilityOf: async (subject) => {
@@ -222,7 +229,7 @@ function registryFault(error: unknown, url: string, what: string): Fault {
   const context = { what, status };
   // The client library tells a connection that failed as status 400 too; an answer of the registry has a message.
   const unreachable = status === 400 && message.startsWith('Error, status 400:');
-  if (status === 401 || status === 403) {
+  if (status === 401 || status === 403 || (unreachable && /certificate|alert|self-signed/i.test(message))) {
     return new Fault('refused', 'REGISTRY_REFUSED', `The schema registry refuses to ${what}: ${message}.`, context, error);
   }
   if (status === 409) return new Fault('misconfigured', 'REGISTRY_INCOMPATIBLE', message, context, error);

@@ -50,10 +50,12 @@ const fortyMonthsMs = 1_217 * dayMs;
 /** Larger than any batch of the publisher; a row with large texts still fits. */
 const messageBytesMax = 8 * mebibyte;
 
-const forFortyMonths = { 'cleanup.policy': 'delete', 'retention.ms': String(fortyMonthsMs) };
+/** Time alone decides: a broker's limit of size must not. */
+const byTime = { 'cleanup.policy': 'delete', 'retention.bytes': '-1' };
+const forFortyMonths = { ...byTime, 'retention.ms': String(fortyMonthsMs) };
 /** Nothing is compacted away before 40 months, so that a replay of that time sees every event. */
 const compactedAfterFortyMonths = { 'cleanup.policy': 'compact', 'min.compaction.lag.ms': String(fortyMonthsMs) };
-const forEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
+const forEver = { ...byTime, 'retention.ms': '-1' };
 /**
  * Only the last record of a key counts, and a start reads the topic from its beginning: small segments, cleaned early.
  */
