@@ -72,6 +72,7 @@ async function runMaven(
     report(`fetched ${fetched} files: ${file}`);
   });
   if ((await exitCode) === 0) return;
+  signal?.throwIfAborted();
   throw new Fault(
     'unavailable',
     'ARTIFACTS_NOT_FETCHED',

@@ -27,7 +27,7 @@ export async function startKafka(part: KafkaPart, signal?: AbortSignal): Promise
     await demandFree('kafka', part.port);
     await demandFree('kafka-controller', part.controllerPort);
     const properties = writeProperties(part);
-    await format(part, properties);
+    await format(part, properties, signal);
     launch(part.dataDir, {
       name: 'kafka',
       command: part.java,
@@ -59,13 +59,14 @@ function virtualMachineOptions(part: KafkaPart, heapMegabytes: number): string[]
 }
 
 /** A log directory is formatted once; the broker refuses one that is not. */
-async function format(part: KafkaPart, properties: string): Promise<void> {
+async function format(part: KafkaPart, properties: string, signal: AbortSignal | undefined): Promise<void> {
   if (existsSync(path.join(kafkaDirectory(part), 'data', 'meta.properties'))) return;
   const args = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...virtualMachineOptions(part, 128), 'kafka.tools.StorageTool'];
   args.push('format', '--ignore-formatted', '--cluster-id', part.clusterId, '--config', properties);
   try {
-    await runFile(part.java, args, { cwd: kafkaDirectory(part) });
+    await runFile(part.java, args, { cwd: kafkaDirectory(part), ...(signal && { signal }) });
   } catch (cause) {
+    signal?.throwIfAborted();
     const said = cause instanceof Error ? cause.message : String(cause);
     throw new Fault('misconfigured', 'BROKER_NOT_FORMATTED', `The broker's directory can not be set up: ${said}`, {}, cause);
   }

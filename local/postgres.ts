@@ -38,7 +38,7 @@ export async function startPostgres(part: PostgresPart, signal?: AbortSignal): P
   const running = livePid(part.dataDir, part.name) !== null;
   if (!running) {
     await demandFree(part.name, part.port);
-    await initialise(part);
+    await initialise(part, signal);
     await launchUntilItStays(part, signal);
   }
   await untilReady(part.dataDir, part.name, () => makeDatabase(part), startTimeoutMs, signal);
@@ -58,7 +58,7 @@ function clusterDirectory(part: PostgresPart): string {
   return path.join(part.databasesDirectory, part.name);
 }
 
-async function initialise(part: PostgresPart): Promise<void> {
+async function initialise(part: PostgresPart, signal: AbortSignal | undefined): Promise<void> {
   const directory = clusterDirectory(part);
   if (existsSync(directory)) return;
   const partial = `${directory}.partial`;
@@ -73,8 +73,9 @@ async function initialise(part: PostgresPart): Promise<void> {
   const args = ['--pgdata', partial, '--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256'];
   args.push('--encoding', 'UTF8', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--locale', 'C', '--no-sync');
   try {
-    await runFile(part.binaries.initdb, args, { ...part.user, cwd: '/' });
+    await runFile(part.binaries.initdb, args, { ...part.user, cwd: '/', ...(signal && { signal }) });
   } catch (cause) {
+    signal?.throwIfAborted();
     const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause);
     throw new Fault('misconfigured', 'DATABASE_NOT_INITIALISED', `${part.name} can not be set up in ${directory}: ${said}`, {}, cause);
   } finally {

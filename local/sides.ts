@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { monotonicMs, pause } from '../runtime/clock.ts';
+import { Fault } from '../runtime/fault.ts';
+import { checkoutDirectory, commandLineFile } from './checkout.ts';
+import { configurationFile } from './configuration-file.ts';
+import { demandFree } from './ports.ts';
+import { launch, livePid, logEnd, logFile, stopProcess } from './processes.ts';
+import { readState } from './state.ts';
+
+/** The connectors of one side, both directions, are one process. */
+export type SideName = 'registration' | 'metering';
+export const sideNames: readonly SideName[] = ['registration', 'metering'];
+
+const tellIntervalMs = 1_000;
+
+const statusSchema = z.object({ ready: z.boolean(), text: z.string().default('') });
+
+/** What a side answers on `/status.json`, as far as a start waits for it: `ready` once its initial load is complete. */
+export type SideStatus = z.infer<typeof statusSchema>;
+
+/** Starts the connectors of a side if they do not run. Returns true if they had to be started. */
+export async function startSide(dataDir: string, name: SideName): Promise<boolean> {
+  if (livePid(dataDir, name) !== null) return false;
+  await demandFree(name, portOf(dataDir, name));
+  launch(dataDir, {
+    name,
+    command: process.execPath,
+    args: [commandLineFile, 'run', name, '--config', configurationFile(dataDir)],
+    directory: checkoutDirectory,
+  });
+  return true;
+}
+
+/** A side that is asked to stop finishes its transaction, closes its clients and ends. */
+export function stopSide(dataDir: string, name: SideName): Promise<boolean> {
+  return stopProcess(dataDir, name, [{ signal: 'SIGTERM', graceMs: 20_000 }]);
+}
+
+/** What both sides say of themselves; null for one that does not answer. */
+export async function readiness(dataDir: string): Promise<Readonly<Record<SideName, SideStatus | null>>> {
+  const [registration, metering] = await Promise.all([statusOf(dataDir, 'registration'), statusOf(dataDir, 'metering')]);
+  return { registration, metering };
+}
+
+/** Waits until the initial load is complete on both sides. A side that ends meanwhile is a fault with the end of its log. */
+export async function untilSidesReady(dataDir: string, report: (line: string) => void, signal?: AbortSignal): Promise<void> {
+  let told = '';
+  let toldMs = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    const sides = await readiness(dataDir);
+    if (sideNames.every((name) => sides[name]?.ready === true)) return;
+    const texts = sideNames.map((name) => `${name}: ${sides[name]?.text ?? 'starting'}`).join(' · ');
+    if (texts !== told && monotonicMs() - toldMs >= tellIntervalMs) {
+      report(texts);
+      told = texts;
+      toldMs = monotonicMs();
+    }
+    for (const name of sideNames) {
+      if (livePid(dataDir, name) !== null) continue;
+      throw new Fault('unavailable', 'PROCESS_DID_NOT_START', `${name} ended. The end of ${logFile(dataDir, name)}:\n${logEnd(dataDir, name)}`, {
+        process: name,
+      });
+    }
+    await pause(100, signal);
+    signal?.throwIfAborted();
+  }
+}
+
+async function statusOf(dataDir: string, name: SideName): Promise<SideStatus | null> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${portOf(dataDir, name)}/status.json`, { signal: AbortSignal.timeout(5_000) });
+    return statusSchema.parse(await response.json());
+  } catch {
+    return null;
+  }
+}
+
+function portOf(dataDir: string, name: SideName): number {
+  const port = readState(dataDir)?.ports[name];
+  if (port === undefined) throw new Error(`the port of ${name} is not settled`);
+  return port;
+}
