@@ -23,6 +23,11 @@ export interface InternalResponse<T> {
 export interface InternalConnectionPool {
   readonly host: string;
   readonly port: number;
+  /** 0 for all requests but Fetch, 1 for Fetch: a broker answers the requests of one connection one after the other. */
+  getConnection(index: 0 | 1): Promise<InternalConnection>;
+}
+
+export interface InternalConnection {
   send<T>(call: {
     readonly request: InternalRequest;
     readonly response: InternalResponse<T>;
@@ -60,7 +65,7 @@ export interface InternalCluster {
 
 /** Membership in a consumer group, without kafkajs' fetch loop. */
 export interface InternalConsumerGroup {
-  readonly memberId: string | null;
+  memberId: string | null;
   connect(): Promise<void>;
   joinAndSync(): Promise<void>;
   assigned(): readonly { readonly topic: string; readonly partitions: readonly number[] }[];
@@ -131,6 +136,13 @@ export const fetchRequest = load('kafkajs/src/protocol/requests/fetch/v11/reques
     readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[];
   }[];
 }) => InternalRequest;
+
+const protocolErrors = load('kafkajs/src/protocol/error') as { createErrorFromCode(code: number): Error & { readonly type: string } };
+
+/** The error of an error code of Kafka's protocol; `type` is its name: `OFFSET_OUT_OF_RANGE`. */
+export function errorOfCode(code: number): Error & { readonly type: string } {
+  return protocolErrors.createErrorFromCode(code);
+}
 
 /** The same kind of cluster that kafkajs makes for its own consumers: metadata, leaders, connections, retries. */
 export function createCluster(kafka: Kafka): InternalCluster {
