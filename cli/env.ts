@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { readAddresses, type StackAddresses } from '../local/stack.ts';
+import { readState } from '../local/state.ts';
 import { placeOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { print, printJson, printTable, UsageError } from './output.ts';
 import { readSettings } from './settings.ts';
@@ -36,6 +37,7 @@ function addressesOf(options: CommonOptions): StackAddresses {
 /** What a person can do with a stack that runs. */
 export function whereToLook(dataDir: string, addresses: StackAddresses): string {
   const relative = path.relative(process.cwd(), dataDir);
+  const elsewhere = readState(dataDir)?.databasesDirectory;
   const place = relative === '.concord' ? '' : ` --data-dir ${relative.startsWith('..') ? dataDir : relative || '.'}`;
   return `
 Everything runs.
@@ -45,7 +47,7 @@ Everything runs.
   Kafka                   ${addresses.kafkaBrokers}
   Schema registry         ${addresses.schemaRegistryUrl}
   Health and metrics      ${addresses.consoleUrl}/healthz · ${addresses.consoleUrl}/metrics
-  Logs                    ${path.join(relative.startsWith('..') ? dataDir : relative || '.', 'logs')}
+  Logs                    ${path.join(relative.startsWith('..') ? dataDir : relative || '.', 'logs')}${elsewhere === undefined ? '' : `\n  Files of the databases  ${elsewhere} (their user can not reach ${dataDir})`}
 
 Try:
 

@@ -30,8 +30,7 @@ async function up(options: UpOptions): Promise<void> {
   }
   const { dataDir } = placeOf(options);
   const quiet = options.json === true;
-  const isNew = readState(dataDir) === null;
-  if (!isNew && options.sample !== undefined && !quiet) print('--sample is ignored: this data directory has its data already.');
+  if (readState(dataDir)?.populated === true && options.sample !== undefined && !quiet) print('--sample is ignored: this data directory has its data already.');
   const interruption = new AbortController();
   const interrupt = (): void => interruption.abort();
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
@@ -66,7 +65,8 @@ async function up(options: UpOptions): Promise<void> {
 function tell(dataDir: string, quiet: boolean): void {
   const addresses = readAddresses(dataDir);
   if (addresses === null) return;
-  if (quiet) printJson({ ready: true, dataDir, ...addresses, pids: livePids(dataDir) });
+  const databasesDirectory = readState(dataDir)?.databasesDirectory ?? dataDir;
+  if (quiet) printJson({ ready: true, dataDir, databasesDirectory, ...addresses, pids: livePids(dataDir) });
   else print(whereToLook(dataDir, addresses));
 }
 

@@ -6,7 +6,7 @@ import { Fault } from '../runtime/fault.ts';
 import { commandLineFile } from './checkout.ts';
 import { configurationFile, writeConfiguration } from './configuration-file.ts';
 import { LockBusy, lockHolder, withLock } from './lock.ts';
-import { populate } from './populate.ts';
+import { populate, wishSample } from './populate.ts';
 import { livePid, processNames, stopProcess, type ProcessName } from './processes.ts';
 import { sideNames, startSide, stopSide, untilSidesReady } from './sides.ts';
 import { readAddresses, startStack, stopStack, type StackAddresses } from './stack.ts';
@@ -37,6 +37,7 @@ export function bringUpSteps(dataDir: string, options: BringUpOptions): readonly
     {
       title: 'Servers: two PostgreSQL, Kafka, schema registry',
       run: timed(async (report) => {
+        wishSample(dataDir, options.sample);
         const found = await startStack(dataDir, { ports: options.ports, report, signal });
         writeConfiguration(dataDir, found, openState(dataDir).ports.registration ?? 0);
         return 'they run';
@@ -45,7 +46,7 @@ export function bringUpSteps(dataDir: string, options: BringUpOptions): readonly
     {
       title: 'Registration database',
       run: timed(async (report) => {
-        const rows = await populate(dataDir, addressesOf(dataDir).registrationUrl, options.sample, report);
+        const rows = await populate(dataDir, addressesOf(dataDir).registrationUrl, report);
         return rows === null ? 'is there' : `${rows.toLocaleString('en-GB')} rows loaded`;
       }),
     },

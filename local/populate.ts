@@ -6,17 +6,24 @@ import { openState, writeState } from './state.ts';
 /** The sample is the same on every machine. */
 export const sampleSeed = 20_260_401;
 
+/** Remembers what a new data directory is to be filled with; what was wished first holds, even if that start was killed. */
+export function wishSample(dataDir: string, points: number): void {
+  const state = openState(dataDir);
+  if (state.samplePoints === undefined) writeState(dataDir, { ...state, samplePoints: points });
+}
+
 /**
- * Makes the tables of a new registration database and fills them with a sample of that many metering points; 0 leaves every
- * table empty. A database that was populated once is left as it is. Returns the rows that were loaded, null if it was left.
+ * Makes the tables of a new registration database and fills them with the sample that was wished; one of 0 metering points
+ * leaves every table empty. A database that was populated once is left as it is. Returns the rows that were loaded, null if
+ * it was left.
  */
 export async function populate(
   dataDir: string,
   registrationUrl: string,
-  points: number,
   report: (line: string) => void,
 ): Promise<number | null> {
-  if (openState(dataDir).populated) return null;
+  const { populated, samplePoints: points = 0 } = openState(dataDir);
+  if (populated) return null;
   const client = new pg.Client({ connectionString: registrationUrl, application_name: 'concord sample' });
   await client.connect();
   let rows = 0;
@@ -33,7 +40,7 @@ export async function populate(
   } finally {
     await client.end();
   }
-  writeState(dataDir, { ...openState(dataDir), populated: true, samplePoints: points });
+  writeState(dataDir, { ...openState(dataDir), populated: true });
   return rows;
 }
 

@@ -23,7 +23,7 @@ const stateSchema = z.object({
   kafkaClusterId: z.string(),
   /** Where the databases are, if not in the data directory itself. */
   databasesDirectory: z.string().optional(),
-  /** Metering points of the sample, from the moment its load begins. */
+  /** Metering points of the sample that the first start wished for. */
   samplePoints: z.int().optional(),
   /** The registration database has its tables and its sample. */
   populated: z.boolean(),
