@@ -1,0 +1,71 @@
+import type { Position } from '../../avro/position.ts';
+import type { ProgressRecord } from '../../avro/progress.ts';
+import { decodeJobs, encodeJobs, type LoadState } from './load-state.ts';
+
+/** What a progress record says of the stream; the rest of the record is about the server and the topics. */
+export type Covered = Pick<
+  ProgressRecord,
+  'position' | 'complete' | 'endLsn' | 'sourceTime' | 'xid' | 'captured' | 'heartbeatToken' | 'jobs' | 'loadCompleteAt'
+>;
+
+/**
+ * How far the stream has been turned into events. It moves with every change, so it is mutable; `covered` takes what
+ * a progress record needs at the moment when a batch is closed.
+ */
+export class Coverage {
+  readonly generation: number;
+  lsn: number;
+  ordinal: number;
+  complete: boolean;
+  endLsn: number;
+  sourceTime: number;
+  xid: number;
+  heartbeatToken: number;
+  /** Topic → events captured, cumulative. */
+  readonly captured: Map<string, number>;
+  load: LoadState;
+  loadCompleteAt: Position | null;
+
+  constructor(from: Covered) {
+    this.generation = from.position.generation;
+    this.lsn = from.position.lsn;
+    this.ordinal = from.position.ordinal;
+    this.complete = from.complete;
+    this.endLsn = from.endLsn;
+    this.sourceTime = from.sourceTime;
+    this.xid = from.xid;
+    this.heartbeatToken = from.heartbeatToken;
+    this.captured = new Map(Object.entries(from.captured));
+    this.load = decodeJobs(from.jobs);
+    this.loadCompleteAt = from.loadCompleteAt;
+  }
+
+  covered(): Covered {
+    return {
+      position: { generation: this.generation, lsn: this.lsn, ordinal: this.ordinal },
+      complete: this.complete,
+      endLsn: this.endLsn,
+      sourceTime: this.sourceTime,
+      xid: this.xid,
+      captured: Object.fromEntries(this.captured),
+      heartbeatToken: this.heartbeatToken,
+      jobs: encodeJobs(this.load),
+      loadCompleteAt: this.loadCompleteAt,
+    };
+  }
+}
+
+/** What is covered before the first record: everything up to where the slot was made is for the initial load. */
+export function nothingCovered(slotLsn: number): Covered {
+  return {
+    position: { generation: 1, lsn: 0, ordinal: 0 },
+    complete: true,
+    endLsn: slotLsn,
+    sourceTime: 0,
+    xid: 0,
+    captured: {},
+    heartbeatToken: 0,
+    jobs: '',
+    loadCompleteAt: null,
+  };
+}

@@ -1,0 +1,88 @@
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { ProgressRecord } from '../../avro/progress.ts';
+import type { RecordSchema } from '../../avro/schemas.ts';
+import type { TransactionalPublisher } from '../../topics/contract.ts';
+import { Capture } from './capture.ts';
+import type { SourceSettings } from './contract.ts';
+import { Coverage } from './coverage.ts';
+import { resumeFrom } from './gap.ts';
+import { beatHeart } from './heartbeat.ts';
+import { publishBatches, type SourceFailpoint } from './publishing.ts';
+import { pauseOver } from './queue-pressure.ts';
+import { noteProgress, type SourceReport } from './report.ts';
+import { readServerState } from './server-state.ts';
+import { InitialLoad } from './snapshot.ts';
+import { runTogether } from './together.ts';
+import { partitionsOf } from './topic-partitions.ts';
+import { TransactionGatherer } from './transactions.ts';
+import { WalStream } from './wal-stream.ts';
+import { XidLog } from './xid-log.ts';
+import { XidWidener } from './xid.ts';
+
+export interface SourceDependencies {
+  readonly database: pg.ClientConfig;
+  /** Opens the transactional id of the settings, which fences every older instance. */
+  readonly openPublisher: () => Promise<TransactionalPublisher>;
+  /** The last committed progress record, read up to the real high watermark (P6); called after fencing. */
+  readonly readProgress: () => Promise<ProgressRecord | null>;
+  readonly encodeProgress: (record: ProgressRecord) => Buffer;
+  readonly schemaOf: (topic: string) => RecordSchema;
+  readonly schemaIdOf: (topic: string) => number;
+  readonly log: Logger;
+  readonly report: SourceReport;
+  readonly failpoint?: (name: SourceFailpoint) => void;
+}
+
+/** The whole leg: PostgreSQL's WAL to topics, exactly once. Resolves when the signal aborts, rejects with a Fault. */
+export async function runSource(
+  settings: SourceSettings,
+  deps: SourceDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const { database, report, log } = deps;
+  const publisher = await deps.openPublisher();
+  try {
+    const lastProgress = await deps.readProgress();
+    if (lastProgress !== null) noteProgress(report, lastProgress);
+    const server = await readServerState(database, settings.slot, settings.publication);
+    const checkpoint = resumeFrom(lastProgress, server, settings.slot);
+
+    const coverage = new Coverage(checkpoint);
+    const pressure = pauseOver(settings.limits.queueBytesMax, report, (paused) => stream.pause(paused));
+    const gatherer = new TransactionGatherer(settings.limits, coverage, pressure);
+    const context = {
+      settings,
+      partitions: partitionsOf(settings),
+      schemaOf: deps.schemaOf,
+      schemaIdOf: deps.schemaIdOf,
+      captured: coverage.captured,
+    };
+    const streamed = new XidLog();
+    const capture = new Capture({ context, gatherer, coverage, xids: new XidWidener(server.xidAnchor), streamed });
+    const load = new InitialLoad({ database, context, coverage, streamed, report, log });
+    const stream = new WalStream(
+      { ...settings, database, startLsn: checkpoint.endLsn, statusIntervalMs: server.statusIntervalMs },
+      capture,
+    );
+    capture.observe(load);
+
+    log.info(
+      { source: settings.name, ...checkpoint.position, fresh: lastProgress === null },
+      `The source ${settings.name} starts.`,
+    );
+    await runTogether(signal, [
+      (stopped) => stream.run(stopped),
+      (stopped) =>
+        publishBatches(
+          { ...deps, settings, publisher, gatherer, server, lastProgress, confirm: (lsn) => stream.confirm(lsn) },
+          stopped,
+        ),
+      (stopped) => load.run(stopped),
+      (stopped) =>
+        beatHeart({ database, slot: settings.slot, intervalMs: settings.limits.heartbeatIntervalMs }, report, stopped),
+    ]);
+  } finally {
+    await publisher.close();
+  }
+}

@@ -1,0 +1,71 @@
+import type { ProgressRecord } from '../../avro/progress.ts';
+import type { TransactionalPublisher } from '../../topics/contract.ts';
+import { nowMicros } from '../../runtime/clock.ts';
+import type { SourceSettings } from './contract.ts';
+import { noteProgress, type SourceReport } from './report.ts';
+import type { ServerState } from './server-state.ts';
+import type { GatheredBatch, TransactionGatherer } from './transactions.ts';
+
+/** Places at which a test ends the process. */
+export type SourceFailpoint = 'before-commit' | 'after-commit' | 'chunk-before-commit' | 'split-after-commit';
+
+export interface PublishingParts {
+  readonly settings: SourceSettings;
+  readonly publisher: TransactionalPublisher;
+  readonly gatherer: TransactionGatherer;
+  readonly server: ServerState;
+  readonly encodeProgress: (record: ProgressRecord) => Buffer;
+  readonly lastProgress: ProgressRecord | null;
+  readonly report: SourceReport;
+  /** Confirms to the slot what a committed progress record says. */
+  readonly confirm: (endLsn: number) => void;
+  readonly failpoint?: ((name: SourceFailpoint) => void) | undefined;
+}
+
+/** Sends one batch after the other, each in a Kafka transaction with its progress record last, until the signal aborts. */
+export async function publishBatches(parts: PublishingParts, signal: AbortSignal): Promise<void> {
+  const { gatherer, report } = parts;
+  const nextOffsets = new Map(Object.entries(parts.lastProgress?.nextOffsets ?? {}));
+  for (let gathered = await gatherer.next(signal); gathered !== null; gathered = await gatherer.next(signal)) {
+    const progress = await publish(parts, gathered, nextOffsets);
+    parts.confirm(progress.endLsn);
+    noteProgress(report, progress);
+    report.lastCommitAt = nowMicros();
+    report.kafkaTransactions += 1;
+    report.records += gathered.batch.records;
+    report.bytes += gathered.batch.bytes;
+    gatherer.release(gathered);
+  }
+}
+
+async function publish(
+  { settings, publisher, server, encodeProgress, failpoint }: PublishingParts,
+  { batch, covered }: GatheredBatch,
+  nextOffsets: Map<string, number>,
+): Promise<ProgressRecord> {
+  await publisher.begin();
+  for (const records of batch.sends) {
+    for (const [partition, offset] of await publisher.send(records)) nextOffsets.set(partition, offset);
+  }
+  const progress: ProgressRecord = {
+    ...covered,
+    source: settings.name,
+    createdAt: nowMicros(),
+    systemIdentifier: server.systemIdentifier,
+    timeline: server.timeline,
+    slot: settings.slot,
+    publicationHash: server.publicationHash,
+    nextOffsets: Object.fromEntries(nextOffsets),
+    parkedTables: [],
+  };
+  const key = Buffer.from(settings.name);
+  await publisher.send([
+    { topic: settings.progressTopic, partition: 0, keys: [key], values: [encodeProgress(progress)] },
+  ]);
+  failpoint?.('before-commit');
+  if (covered.loadCompleteAt === null && batch.records > 0) failpoint?.('chunk-before-commit');
+  await publisher.commit();
+  failpoint?.('after-commit');
+  if (!covered.complete) failpoint?.('split-after-commit');
+  return progress;
+}

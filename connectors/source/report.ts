@@ -1,0 +1,75 @@
+import type { Position } from '../../avro/position.ts';
+import { type ProgressRecord, watermark } from '../../avro/progress.ts';
+
+/** How one table of the initial load is doing. `estimate` is the planner's, or null. */
+export interface LoadedTable {
+  rows: number;
+  estimate: number | null;
+  done: boolean;
+}
+
+/** The current figures of a source, for `status` and the metrics. LSNs and bytes are numbers, times epoch microseconds. */
+export interface SourceReport {
+  /** Of the last committed progress record. */
+  position: Position;
+  watermark: number;
+  endLsn: number;
+  sourceTime: number;
+  heartbeatToken: number;
+  /** Topic → events, cumulative over the source's life. */
+  captured: Readonly<Record<string, number>>;
+  /** `topic/partition` → offset after our last record. */
+  nextOffsets: Readonly<Record<string, number>>;
+  /** When the last Kafka transaction was committed; null before the first. */
+  lastCommitAt: number | null;
+  /** Since this process opened the source. */
+  kafkaTransactions: number;
+  records: number;
+  bytes: number;
+  /** The WAL position that the server has sent us. */
+  receivedLsn: number;
+  /** Waiting to be sent, or being sent. */
+  queueBytes: number;
+  paused: boolean;
+  /** WAL that the server keeps for our slot; null until it was asked. */
+  retainedWalBytes: number | null;
+  /** What is left of `max_slot_wal_keep_size`; null where there is no limit. */
+  safeWalBytes: number | null;
+  loadComplete: boolean;
+  load: Record<string, LoadedTable>;
+}
+
+export function newSourceReport(): SourceReport {
+  return {
+    position: { generation: 1, lsn: 0, ordinal: 0 },
+    watermark: 0,
+    endLsn: 0,
+    sourceTime: 0,
+    heartbeatToken: 0,
+    captured: {},
+    nextOffsets: {},
+    lastCommitAt: null,
+    kafkaTransactions: 0,
+    records: 0,
+    bytes: 0,
+    receivedLsn: 0,
+    queueBytes: 0,
+    paused: false,
+    retainedWalBytes: null,
+    safeWalBytes: null,
+    loadComplete: false,
+    load: {},
+  };
+}
+
+/** What a committed progress record says. */
+export function noteProgress(report: SourceReport, progress: ProgressRecord): void {
+  report.position = progress.position;
+  report.watermark = watermark(progress);
+  report.endLsn = progress.endLsn;
+  report.sourceTime = progress.sourceTime;
+  report.heartbeatToken = progress.heartbeatToken;
+  report.captured = progress.captured;
+  report.nextOffsets = progress.nextOffsets;
+  report.loadComplete = progress.loadCompleteAt !== null;
+}

@@ -1,0 +1,51 @@
+import { Fault } from '../../runtime/fault.ts';
+import type { TableRoute } from './contract.ts';
+
+/** `schema.table`, unquoted: a name for people and for maps. */
+export function tableName(table: { readonly schema: string; readonly table: string }): string {
+  return `${table.schema}.${table.table}`;
+}
+
+/** Every column that the route needs of a row, the primary key first. */
+export function routeColumns(route: TableRoute): readonly string[] {
+  const { recordType } = route;
+  return [
+    ...new Set([
+      ...identifyingColumns(route),
+      ...Object.keys(route.items),
+      ...(route.correlationColumn === null ? [] : [route.correlationColumn]),
+      ...(recordType.kind === 'row-change' ? [] : [recordType.column, recordType.updateColumn]),
+    ]),
+  ];
+}
+
+/** The columns that decide identity, key, partition and topic, and so must be in the replica identity (P9). */
+export function identifyingColumns(route: TableRoute): readonly string[] {
+  const { topic } = route;
+  return [...new Set([...route.primaryKey, ...route.messageKey, ...(topic.kind === 'one' ? [] : [topic.column])])];
+}
+
+/** Where a column stands among `columns`; a Fault if the table does not have it. */
+export function columnPositions(route: TableRoute, columns: readonly string[]): (column: string) => number {
+  return (column) => {
+    const position = columns.indexOf(column);
+    if (position < 0) {
+      throw new Fault(
+        'misconfigured',
+        'SOURCE_COLUMN_MISSING',
+        `The table ${tableName(route)} has no column ${column}. Correct the mapping of ${route.entity}, or the table.`,
+        { table: tableName(route), column },
+      );
+    }
+    return position;
+  };
+}
+
+export function missingTable(route: TableRoute): Fault {
+  return new Fault(
+    'misconfigured',
+    'SOURCE_TABLE_MISSING',
+    `The table ${tableName(route)} does not exist. Correct the mapping of ${route.entity}, or make the table.`,
+    { table: tableName(route) },
+  );
+}

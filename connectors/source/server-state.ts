@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { parseLsn } from '../../avro/position.ts';
+import { databaseFault } from '../../runtime/postgres.ts';
+
+/** What the source must know of its server before it streams. LSNs are numbers. */
+export interface ServerState {
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  /** Any 64-bit xid of the present. */
+  readonly xidAnchor: number;
+  readonly slot: { readonly confirmedLsn: number; readonly status: string } | null;
+  /** Of the publication's tables and options: a change of it changes the ordinals (P7). */
+  readonly publicationHash: string;
+  readonly statusIntervalMs: number;
+}
+
+const statusIntervalMaxMs = 10_000;
+
+export async function readServerState(
+  database: pg.ClientConfig,
+  slot: string,
+  publication: string,
+): Promise<ServerState> {
+  const client = new pg.Client(database);
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ system: string; wal_file: string; xmax: string; sender_timeout: string }>(
+      `SELECT (SELECT system_identifier FROM pg_control_system())::text AS system,
+              pg_walfile_name(pg_current_wal_lsn()) AS wal_file,
+              pg_snapshot_xmax(pg_current_snapshot())::text AS xmax,
+              (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout') AS sender_timeout`,
+    );
+    const slots = await client.query<{ confirmed: string | null; status: string | null }>(
+      `SELECT confirmed_flush_lsn::text AS confirmed, wal_status AS status
+       FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()`,
+      [slot],
+    );
+    const [server] = rows;
+    if (server === undefined) throw new RangeError('the server says nothing of itself');
+    const [found] = slots.rows;
+    const senderTimeoutMs = Number(server.sender_timeout);
+    return {
+      systemIdentifier: server.system,
+      timeline: Number.parseInt(server.wal_file.slice(0, 8), 16),
+      xidAnchor: Number(server.xmax),
+      slot: found?.confirmed == null ? null : { confirmedLsn: parseLsn(found.confirmed), status: found.status ?? '' },
+      publicationHash: await hashPublication(client, publication),
+      statusIntervalMs:
+        senderTimeoutMs === 0 ? statusIntervalMaxMs : Math.min(statusIntervalMaxMs, senderTimeoutMs / 4),
+    };
+  } catch (error) {
+    throw databaseFault(error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function hashPublication(client: pg.Client, publication: string): Promise<string> {
+  const { rows } = await client.query<{ description: string }>(
+    `SELECT jsonb_build_object(
+       'options', (SELECT to_jsonb(p) - 'oid' - 'pubowner' FROM pg_publication p WHERE p.pubname = $1),
+       'tables', (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.schemaname, t.tablename) FROM pg_publication_tables t WHERE t.pubname = $1)
+     )::text AS description`,
+    [publication],
+  );
+  return createHash('sha256')
+    .update(rows[0]?.description ?? '')
+    .digest('hex')
+    .slice(0, 32);
+}

@@ -1,0 +1,133 @@
+import pg from 'pg';
+import { databaseFault } from '../../runtime/postgres.ts';
+import type { SourceSettings } from './contract.ts';
+import { heartbeatTable } from './heartbeat.ts';
+import { identifyingColumns, missingTable, tableName } from './route-columns.ts';
+import { quoteIdentifier, quoteLiteral, quoteTable } from './sql.ts';
+import { readTable } from './table-catalog.ts';
+
+/** One thing that a source needs in its database and that is not there yet. */
+export interface SetupStep {
+  readonly what: string;
+  readonly sql: string;
+}
+
+type Queryable = Pick<pg.ClientBase, 'query'>;
+
+/** What `setUpSource` would do; empty if all is there. Changes nothing. */
+export async function planSource(database: pg.ClientConfig, settings: SourceSettings): Promise<readonly SetupStep[]> {
+  return withClient(database, (client) => plan(client, settings));
+}
+
+/** Makes what is missing, and returns it. Running it again does nothing. The routed tables must exist. */
+export async function setUpSource(database: pg.ClientConfig, settings: SourceSettings): Promise<readonly SetupStep[]> {
+  return withClient(database, async (client) => {
+    const steps = await plan(client, settings);
+    for (const step of steps) await client.query(step.sql);
+    return steps;
+  });
+}
+
+async function plan(client: Queryable, settings: SourceSettings): Promise<readonly SetupStep[]> {
+  // The slot comes last: what it streams is published and identified rightly from its first byte.
+  return [
+    ...(await planHeartbeat(client)),
+    ...(await planIdentities(client, settings)),
+    ...(await planPublication(client, settings)),
+    ...(await planSlot(client, settings)),
+  ];
+}
+
+async function planHeartbeat(client: Queryable): Promise<readonly SetupStep[]> {
+  const { rows } = await client.query<{ there: boolean }>(
+    `SELECT to_regclass('concord.heartbeat') IS NOT NULL AS there`,
+  );
+  if (rows[0]?.there === true) return [];
+  return [
+    {
+      what: `schema concord with the table ${heartbeatTable}`,
+      sql: `CREATE SCHEMA IF NOT EXISTS concord;
+            CREATE TABLE IF NOT EXISTS concord.heartbeat (id int PRIMARY KEY, token bigint NOT NULL, at timestamptz NOT NULL);
+            INSERT INTO concord.heartbeat VALUES (1, 0, now()) ON CONFLICT DO NOTHING`,
+    },
+  ];
+}
+
+/** What decides key, topic and partition must be in the replica identity (P9). Where the key does not hold it, the whole row is. */
+async function planIdentities(client: Queryable, settings: SourceSettings): Promise<readonly SetupStep[]> {
+  const steps: SetupStep[] = [];
+  for (const route of settings.routes) {
+    const table = await readTable(client, route.schema, route.table);
+    if (table === null) throw missingTable(route);
+    const identity = new Set(table.identityColumns);
+    if (identifyingColumns(route).every((column) => identity.has(column))) continue;
+    steps.push({
+      what: `replica identity of ${tableName(route)}: the whole row`,
+      sql: `ALTER TABLE ${quoteTable(route)} REPLICA IDENTITY FULL`,
+    });
+  }
+  return steps;
+}
+
+async function planPublication(client: Queryable, settings: SourceSettings): Promise<readonly SetupStep[]> {
+  const wanted = [...settings.routes, { schema: 'concord', table: 'heartbeat' }];
+  const publication = quoteIdentifier(settings.publication);
+  const { rows: found } = await client.query('SELECT 1 FROM pg_publication WHERE pubname = $1', [settings.publication]);
+  if (found.length === 0) {
+    return [
+      {
+        what: `publication ${settings.publication} of ${wanted.length} tables`,
+        sql: `CREATE PUBLICATION ${publication} FOR TABLE ${wanted.map(quoteTable).join(', ')} WITH (publish_via_partition_root = true)`,
+      },
+    ];
+  }
+  const published = await publishedTables(client, settings.publication);
+  const missing = wanted.filter((table) => !published.has(tableName(table)));
+  if (missing.length === 0) return [];
+  return [
+    {
+      what: `publication ${settings.publication}: add ${missing.map(tableName).join(', ')}`,
+      sql: `ALTER PUBLICATION ${publication} ADD TABLE ${missing.map(quoteTable).join(', ')}`,
+    },
+  ];
+}
+
+/** `schema.table` of every table in the publication. */
+export async function publishedTables(client: Queryable, publication: string): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ schemaname: string; tablename: string }>(
+    'SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = $1',
+    [publication],
+  );
+  return new Set(rows.map((row) => tableName({ schema: row.schemaname, table: row.tablename })));
+}
+
+async function planSlot(client: Queryable, settings: SourceSettings): Promise<readonly SetupStep[]> {
+  const { rows: found } = await client.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [
+    settings.slot,
+  ]);
+  if (found.length > 0) return [];
+  const { rows } = await client.query<{ version: number }>(
+    `SELECT current_setting('server_version_num')::int AS version`,
+  );
+  // From PostgreSQL 17 on a slot can follow to a standby.
+  const failover = (rows[0]?.version ?? 0) >= 170_000 ? ', false, false, true' : '';
+  return [
+    {
+      what: `replication slot ${settings.slot}`,
+      sql: `SELECT pg_create_logical_replication_slot(${quoteLiteral(settings.slot)}, 'pgoutput'${failover})`,
+    },
+  ];
+}
+
+async function withClient<T>(database: pg.ClientConfig, act: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(database);
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return await act(client);
+  } catch (error) {
+    throw databaseFault(error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

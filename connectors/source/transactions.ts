@@ -1,0 +1,126 @@
+import { monotonicMs } from '../../runtime/clock.ts';
+import { Batch } from './batch.ts';
+import type { SourceLimits } from './contract.ts';
+import type { Coverage, Covered } from './coverage.ts';
+import { BlockPool } from './slab.ts';
+import { Wakening } from './wakening.ts';
+
+/** A closed batch and what its progress record will say. */
+export interface GatheredBatch {
+  readonly batch: Batch;
+  readonly covered: Covered;
+}
+
+/**
+ * Gathers source transactions into Kafka transactions (P7). While one is being sent the next is gathered, so a busy
+ * pipe makes large ones by itself; a lone change waits `lingerMs`. A source transaction that fits in the limits is
+ * never split; a larger one is.
+ */
+export class TransactionGatherer {
+  readonly #limits: SourceLimits;
+  readonly #coverage: Coverage;
+  readonly #pool: BlockPool;
+  readonly #queueChanged: (bytes: number, mayPause: boolean) => void;
+  readonly #wakening = new Wakening();
+  readonly #closed: GatheredBatch[] = [];
+  batch: Batch;
+  #closedBytes = 0;
+  /** There is something in the batch (or beside it) that must not wait for the next event. */
+  #due = false;
+  #openedAt = 0;
+  #sourceRecords = 0;
+  #sourceBytes = 0;
+
+  /** `queueChanged` hears of every closed and every released batch. */
+  constructor(limits: SourceLimits, coverage: Coverage, queueChanged: (bytes: number, mayPause: boolean) => void) {
+    this.#limits = limits;
+    this.#coverage = coverage;
+    this.#queueChanged = queueChanged;
+    this.#pool = new BlockPool(limits.queueBytesMax);
+    this.batch = new Batch(this.#pool);
+  }
+
+  beginSource(): void {
+    this.#sourceRecords = 0;
+    this.#sourceBytes = 0;
+  }
+
+  /** After each change that was written. True if a new batch was begun: the transaction is large and goes in parts. */
+  wroteEvent(recordsBefore: number, bytesBefore: number): boolean {
+    const { batch } = this;
+    this.#sourceRecords += batch.records - recordsBefore;
+    this.#sourceBytes += batch.bytes - bytesBefore;
+    if (recordsBefore === 0) {
+      this.#openedAt = monotonicMs();
+      this.#due = true;
+      this.#wakening.wake();
+    }
+    if (!this.#isLarge() || !this.#isFull()) return false;
+    this.#close();
+    return true;
+  }
+
+  /** At the end of a source transaction. `due`: there is something to tell, even if no event was written. */
+  commitSource(due: boolean): void {
+    this.#due ||= due;
+    if (this.#isFull()) this.#close();
+    else if (this.#due) this.#wakening.wake();
+    this.#queueChanged(this.#closedBytes + this.batch.bytes, this.#closedBytes > 0);
+  }
+
+  /** The next batch to send; null when the signal aborts. */
+  async next(signal: AbortSignal): Promise<GatheredBatch | null> {
+    let idle = false;
+    while (!signal.aborted) {
+      const ready = this.#closed.shift();
+      if (ready !== undefined) return ready;
+      if (this.#due && this.#mayClose()) {
+        if (idle && this.#limits.lingerMs > 0) {
+          idle = false;
+          await this.#wakening.sleep(this.#limits.lingerMs, signal, () => this.#closed.length > 0);
+          continue;
+        }
+        this.#close();
+        continue;
+      }
+      idle = true;
+      await this.#wakening.sleep(this.#due ? this.#limits.transactionAgeMaxMs : null, signal, () => true);
+    }
+    return null;
+  }
+
+  /** The batch is committed: its memory is used again. */
+  release({ batch }: GatheredBatch): void {
+    this.#closedBytes -= batch.bytes;
+    batch.slab.release();
+    this.#queueChanged(this.#closedBytes + this.batch.bytes, this.#closedBytes > 0);
+  }
+
+  #mayClose(): boolean {
+    if (this.#coverage.complete) return true;
+    return this.#isLarge() && monotonicMs() - this.#openedAt >= this.#limits.transactionAgeMaxMs;
+  }
+
+  #isLarge(): boolean {
+    return (
+      this.#sourceRecords > this.#limits.transactionEventsMax || this.#sourceBytes > this.#limits.transactionBytesMax
+    );
+  }
+
+  #isFull(): boolean {
+    return (
+      this.batch.records >= this.#limits.transactionEventsMax || this.batch.bytes >= this.#limits.transactionBytesMax
+    );
+  }
+
+  #close(): void {
+    const { batch } = this;
+    batch.seal();
+    this.#closed.push({ batch, covered: this.#coverage.covered() });
+    this.#closedBytes += batch.bytes;
+    this.batch = new Batch(this.#pool);
+    this.#due = false;
+    this.#wakening.wake();
+    this.#queueChanged(this.#closedBytes, true);
+  }
+}
