@@ -13,10 +13,16 @@ export const sideNames: readonly SideName[] = ['registration', 'metering'];
 
 const tellIntervalMs = 1_000;
 
-const statusSchema = z.object({ ready: z.boolean(), text: z.string().default('') });
+const statusSchema = z.object({
+  ready: z.boolean(),
+  unhealthyBecause: z.array(z.string()),
+  source: z.object({ captured: z.record(z.string(), z.number()) }),
+  sink: z.object({ lanes: z.array(z.object({ appliedEvents: z.number() })), lagEvents: z.number() }),
+});
 
 /** What a side answers on `/status.json`, as far as a start waits for it: `ready` once its initial load is complete. */
 export type SideStatus = z.infer<typeof statusSchema>;
+export type BothStatus = Readonly<Record<SideName, SideStatus | null>>;
 
 /** Starts the connectors of a side if they do not run. Returns true if they had to be started. */
 export async function startSide(dataDir: string, name: SideName): Promise<boolean> {
@@ -37,33 +43,57 @@ export function stopSide(dataDir: string, name: SideName): Promise<boolean> {
 }
 
 /** What both sides say of themselves; null for one that does not answer. */
-export async function readiness(dataDir: string): Promise<Readonly<Record<SideName, SideStatus | null>>> {
+export async function readiness(dataDir: string): Promise<BothStatus> {
   const [registration, metering] = await Promise.all([statusOf(dataDir, 'registration'), statusOf(dataDir, 'metering')]);
   return { registration, metering };
 }
 
 /** Waits until the initial load is complete on both sides. A side that ends meanwhile is a fault with the end of its log. */
 export async function untilSidesReady(dataDir: string, report: (line: string) => void, signal?: AbortSignal): Promise<void> {
-  let told = '';
-  let toldMs = Number.NEGATIVE_INFINITY;
+  const describe = describer();
+  let toldMs = monotonicMs();
   for (;;) {
     const sides = await readiness(dataDir);
     if (sideNames.every((name) => sides[name]?.ready === true)) return;
-    const texts = sideNames.map((name) => `${name}: ${sides[name]?.text ?? 'starting'}`).join(' · ');
-    if (texts !== told && monotonicMs() - toldMs >= tellIntervalMs) {
-      report(texts);
-      told = texts;
+    demandBothRun(dataDir);
+    if (monotonicMs() - toldMs >= tellIntervalMs) {
+      report(describe(sides));
       toldMs = monotonicMs();
-    }
-    for (const name of sideNames) {
-      if (livePid(dataDir, name) !== null) continue;
-      throw new Fault('unavailable', 'PROCESS_DID_NOT_START', `${name} ended. The end of ${logFile(dataDir, name)}:\n${logEnd(dataDir, name)}`, {
-        process: name,
-      });
     }
     await pause(100, signal);
     signal?.throwIfAborted();
   }
+}
+
+/** Throws if a side has ended. */
+export function demandBothRun(dataDir: string): void {
+  for (const name of sideNames) {
+    if (livePid(dataDir, name) !== null) continue;
+    throw new Fault('unavailable', 'PROCESS_DID_NOT_START', `${name} ended. The end of ${logFile(dataDir, name)}:\n${logEnd(dataDir, name)}`, {
+      process: name,
+    });
+  }
+}
+
+/** Tells the two counts of a load, and its rate since the last time it was asked. */
+export function describer(): (sides: BothStatus) => string {
+  let lastApplied = 0;
+  let lastMs = monotonicMs();
+  return ({ registration, metering }) => {
+    if (registration === null || metering === null) return 'the connectors are starting';
+    const captured = Object.values(registration.source.captured).reduce((sum, events) => sum + events, 0);
+    const applied = metering.sink.lanes.reduce((sum, lane) => sum + lane.appliedEvents, 0);
+    const rate = ((applied - lastApplied) * 1_000) / Math.max(1, monotonicMs() - lastMs);
+    lastApplied = applied;
+    lastMs = monotonicMs();
+    const troubles = [...registration.unhealthyBecause, ...metering.unhealthyBecause];
+    const figures = `${count(captured)} events on the topics, ${count(applied)} in the store (${count(Math.max(0, rate))} a second)`;
+    return troubles.length === 0 ? figures : `${figures}; ${troubles.join('; ')}`;
+  };
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en-GB');
 }
 
 async function statusOf(dataDir: string, name: SideName): Promise<SideStatus | null> {
