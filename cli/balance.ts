@@ -29,14 +29,14 @@ export interface Balance {
 }
 
 export function balanceCommand(): Command {
-  return withCommonOptions(new Command('balance').description('show, per topic, that every captured event ended as exactly one outcome')).action(
-    async (options: CommonOptions) => {
-      const balance = await readBalance(settingsOf(options));
-      if (options.json === true) printJson(balance);
-      else printBalance(balance);
-      process.exitCode = balance.closes ? exit.done : exit.found;
-    },
-  );
+  return withCommonOptions(
+    new Command('balance').description('show, per topic, that every captured event ended as exactly one outcome'),
+  ).action(async (options: CommonOptions) => {
+    const balance = await readBalance(settingsOf(options));
+    if (options.json === true) printJson(balance);
+    else printBalance(balance);
+    process.exitCode = balance.closes ? exit.done : exit.found;
+  });
 }
 
 /** Outcomes are read before what was captured, so that a change on its way in between can only look in flight. */
@@ -55,16 +55,20 @@ export async function readBalance(settings: Settings): Promise<Balance> {
 
 type Outcomes = ReadonlyMap<string, ReadonlyMap<Outcome, number>>;
 
-async function readOutcomes(database: Settings['metering']['database'], schema: string, source: string): Promise<Outcomes> {
+async function readOutcomes(
+  database: Settings['metering']['database'],
+  schema: string,
+  source: string,
+): Promise<Outcomes> {
   return withDatabase(database, 'concord balance', async (client) => {
-    const { rows } = await client.query<{ topic: string; outcome: Outcome; events: string }>(
-      `SELECT topic, outcome, sum(events) AS events FROM ${schema}.outcome WHERE source = $1 GROUP BY topic, outcome`,
+    const { rows } = await client.query<{ topic: string; outcome: Outcome; count: string }>(
+      `SELECT topic, outcome, sum(count) AS count FROM ${schema}.outcome WHERE source = $1 GROUP BY topic, outcome`,
       [source],
     );
     const found = new Map<string, Map<Outcome, number>>();
     for (const row of rows) {
       const ofTopic = found.get(row.topic) ?? new Map<Outcome, number>();
-      ofTopic.set(row.outcome, Number(row.events));
+      ofTopic.set(row.outcome, Number(row.count));
       found.set(row.topic, ofTopic);
     }
     return found;
@@ -92,7 +96,18 @@ function lines(source: string, captured: Readonly<Record<string, number>>, outco
 
 export function printBalance(balance: Balance): void {
   printTable(
-    ['topic', 'captured', 'applied', 'unchanged', 'superseded', 'rejected', 'held', 'dead-lettered', 'not ours', 'in flight'],
+    [
+      'topic',
+      'captured',
+      'applied',
+      'unchanged',
+      'superseded',
+      'rejected',
+      'held',
+      'dead-lettered',
+      'not ours',
+      'in flight',
+    ],
     balance.topics.map((line) => [
       line.topic,
       line.captured,
@@ -109,6 +124,10 @@ export function printBalance(balance: Balance): void {
   );
   print('');
   if (balance.closes) print('The balance closes: every captured event ended as exactly one outcome.');
-  else if (balance.topics.some((line) => line.inFlight < 0)) print('The balance does NOT close: more outcomes than captured events. Please report this.');
-  else print('The balance does not close yet: events are on their way. Ask again when the load pauses; `concord status` shows the lag.');
+  else if (balance.topics.some((line) => line.inFlight < 0))
+    print('The balance does NOT close: more outcomes than captured events. Please report this.');
+  else
+    print(
+      'The balance does not close yet: events are on their way. Ask again when the load pauses; `concord status` shows the lag.',
+    );
 }

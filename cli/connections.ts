@@ -1,5 +1,11 @@
 import type { Logger } from 'pino';
+import { createDecoder, type Decoder } from '../avro/codec.ts';
+import type { DecodedEvent } from '../avro/envelope.ts';
+import type { ProgressRecord } from '../avro/progress.ts';
+import { openRegistry, type SchemaRegistry } from '../avro/registry.ts';
+import { loadSchema, type RecordSchema } from '../avro/schemas.ts';
 import { readTls } from '../runtime/postgres.ts';
+import { catalogue, type TopicDefinition } from '../topics/catalogue.ts';
 import { prepareKafka, type KafkaConnection, type KafkaSettings } from '../topics/connection.ts';
 import type { Settings } from './settings.ts';
 
@@ -24,4 +30,45 @@ function textTls(files: NonNullable<Settings['kafka']['tls']>): NonNullable<Kafk
     ...(key === undefined ? {} : { key: key.toString('utf8') }),
     ...(servername === undefined ? {} : { servername }),
   };
+}
+
+export function registryOf(settings: Settings): SchemaRegistry {
+  const { url, tls, basicAuth } = settings.registry;
+  return openRegistry({
+    url,
+    ...(tls === undefined ? {} : { tls: readTls(tls) }),
+    ...(basicAuth === undefined ? {} : { basicAuth }),
+  });
+}
+
+/** Every topic of these settings. */
+export function catalogueOf(settings: Settings): readonly TopicDefinition[] {
+  return catalogue({
+    registrationPrefix: settings.registration.name,
+    meteringPrefix: settings.metering.name,
+    partitions: settings.kafka.partitions,
+    replicationFactor: settings.kafka.replicationFactor,
+  });
+}
+
+/** Decodes events and progress records alike: what differs is what the caller makes of them. */
+export interface Decoders {
+  readonly event: Decoder<DecodedEvent>;
+  readonly progress: Decoder<ProgressRecord>;
+}
+
+export function decodersOf(settings: Settings, registry: SchemaRegistry): Decoders {
+  const schemas = schemasOf(settings);
+  const fetchSchema = (id: number): Promise<string | null> => registry.schemaById(id);
+  return {
+    event: createDecoder<DecodedEvent>((topic) => schemas.get(topic), fetchSchema),
+    progress: createDecoder<ProgressRecord>((topic) => schemas.get(topic), fetchSchema),
+  };
+}
+
+/** Topic → its schema, for the topics that have one. */
+export function schemasOf(settings: Settings): ReadonlyMap<string, RecordSchema> {
+  return new Map(
+    catalogueOf(settings).flatMap(({ name, schema }) => (schema === null ? [] : [[name, loadSchema(schema)] as const])),
+  );
 }

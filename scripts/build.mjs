@@ -1,7 +1,7 @@
 // Compiles to dist/, unless nothing has changed since the last time. `--force` compiles anyway.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -23,6 +23,7 @@ execFileSync(
   [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', path.join(root, 'tsconfig.build.json')],
   { stdio: 'inherit' },
 );
+for (const folder of folders) copySql(folder);
 mkdirSync(path.dirname(stampFile), { recursive: true });
 writeFileSync(stampFile, stamp);
 
@@ -31,6 +32,18 @@ function addFolder(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) addFolder(file);
-    else if (entry.name.endsWith('.ts')) hash.update(file.slice(root.length)).update(readFileSync(file));
+    else if (/\.(ts|sql)$/.test(entry.name)) hash.update(file.slice(root.length)).update(readFileSync(file));
+  }
+}
+
+/** SQL stands beside the module that runs it, in dist/ too. */
+function copySql(folder) {
+  const from = path.join(root, folder);
+  if (!existsSync(from)) return;
+  for (const entry of readdirSync(from, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.sql')) continue;
+    const relative = path.relative(root, path.join(entry.parentPath, entry.name));
+    mkdirSync(path.join(root, 'dist', path.dirname(relative)), { recursive: true });
+    copyFileSync(path.join(root, relative), path.join(root, 'dist', relative));
   }
 }

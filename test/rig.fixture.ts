@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { stringify } from 'yaml';
+import { createRegistrationSchema } from '../connectors/registration/schema.ts';
 import type { StackAddresses } from './stack.setup.ts';
 import { freshDatabase, type TestDatabase } from './database.fixture.ts';
 
@@ -15,7 +16,7 @@ const program = path.resolve(import.meta.dirname, '../dist/cli/concord.js');
 
 /**
  * Both sides as processes of their own, as people run them, on two fresh databases and topics with fresh prefixes.
- * Nothing of Concord's inside is used: only the command line, SQL and Kafka.
+ * Nothing else of Concord's inside is used: only the command line, SQL and Kafka.
  */
 export class Rig {
   readonly configurationFile: string;
@@ -61,6 +62,7 @@ export class Rig {
     };
     writeFileSync(rig.configurationFile, stringify(settings));
     await rig.registration.connect();
+    await createRegistrationSchema(rig.registration);
     await rig.metering.connect();
     return rig;
   }

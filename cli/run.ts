@@ -1,0 +1,45 @@
+import { Argument, Command } from 'commander';
+import { nowMs } from '../runtime/clock.ts';
+import { createLog } from '../runtime/log.ts';
+import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
+import { exit } from './output.ts';
+import type { Settings } from './settings.ts';
+import { serveHttp } from './sides/http.ts';
+import { Liveness } from './sides/liveness.ts';
+import { openMetering } from './sides/metering.ts';
+import { metricsOf } from './sides/metrics.ts';
+import { openRegistration } from './sides/registration.ts';
+import { runSide, type SideName } from './sides/side.ts';
+
+/** `concord run [registration|metering]`: the connectors of one side, or of both in one process. */
+export function runCommand(): Command {
+  return withCommonOptions(
+    new Command('run')
+      .description('run the connectors against configured servers, until SIGTERM or Ctrl-C')
+      .addArgument(new Argument('[side]', 'one side only').choices(['registration', 'metering'])),
+  ).action(async (side: SideName | undefined, options: CommonOptions) => {
+    const settings = settingsOf(options);
+    const stop = new AbortController();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+    const sides: readonly SideName[] = side === undefined ? ['registration', 'metering'] : [side];
+    await Promise.all(sides.map((name) => run(name, settings, stop)));
+    process.exitCode = exit.done;
+  });
+}
+
+async function run(name: SideName, settings: Settings, stop: AbortController): Promise<void> {
+  const log = createLog(name, settings.log.level);
+  const opened = name === 'registration' ? openRegistration(settings, log) : openMetering(settings, log);
+  const liveness = new Liveness(opened.side, nowMs);
+  const port = name === 'registration' ? settings.http.registrationPort : settings.http.meteringPort;
+  const http = await serveHttp(opened.side, liveness, metricsOf(opened.side, liveness), settings.http.host, port);
+  log.info({ port: http.port }, `The ${name} side runs; /healthz, /metrics and /status.json are on port ${http.port}.`);
+  try {
+    await runSide(opened.side, log, stop.signal);
+  } finally {
+    stop.abort();
+    await http.close();
+    await opened.close();
+    log.info(`The ${name} side has stopped; everything that was confirmed is durable.`);
+  }
+}

@@ -1,0 +1,158 @@
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { encodeEvent } from '../../avro/codec.ts';
+import type { SchemaRegistry } from '../../avro/registry.ts';
+import type { RecordSchema } from '../../avro/schemas.ts';
+import type { LaneDomain } from '../../connectors/sink/contract.ts';
+import { runSink } from '../../connectors/sink/pipeline.ts';
+import type { SinkReport } from '../../connectors/sink/report.ts';
+import type { SinkSettings } from '../../connectors/sink/settings.ts';
+import type { SourceSettings } from '../../connectors/source/contract.ts';
+import { runSource } from '../../connectors/source/pipeline.ts';
+import type { SourceReport } from '../../connectors/source/report.ts';
+import { Fault } from '../../runtime/fault.ts';
+import { clientConfigOf, type DatabaseSettings } from '../../runtime/postgres.ts';
+import { subjectOf } from '../../topics/catalogue.ts';
+import { createDeadLetterSender } from '../../topics/dead-letter.ts';
+import { createFollower } from '../../topics/follower.ts';
+import { openPublisher } from '../../topics/publisher.ts';
+import { createSubscriber } from '../../topics/subscriber.ts';
+import { catalogueOf, decodersOf, kafkaOf, registryOf, schemasOf } from '../connections.ts';
+import { readProgressOf } from '../progress.ts';
+import type { Settings } from '../settings.ts';
+import type { Leg } from './side.ts';
+
+/** The source connector with real servers behind it. Every run looks the schemas' ids up anew. */
+export function sourceLeg(
+  settings: Settings,
+  source: SourceSettings,
+  database: DatabaseSettings,
+  report: SourceReport,
+  log: Logger,
+): Leg {
+  return {
+    name: 'source',
+    run: async (signal) => {
+      const registry = registryOf(settings);
+      try {
+        const kafka = kafkaOf(settings, `${source.name}-source`, log);
+        const schemas = schemasOf(settings);
+        const schemaOf = (topic: string): RecordSchema => required(schemas, topic);
+        const ids = await registeredIds(settings, source.name, registry, schemaOf);
+        const decoder = decodersOf(settings, registry).progress;
+        const progressId = required(ids, source.progressTopic);
+        await runSource(
+          source,
+          {
+            database: clientConfigOf(database, `concord ${source.name} source`),
+            openPublisher: () => openPublisher(kafka, { transactionalId: source.transactionalId }),
+            readProgress: () => readProgressOf(source.name, kafka, decoder),
+            encodeProgress: (record) => encodeEvent(schemaOf(source.progressTopic), progressId, record),
+            schemaIdOf: (topic) => required(ids, topic),
+            schemaOf,
+            log,
+            report,
+          },
+          signal,
+        );
+      } finally {
+        registry.close();
+      }
+    },
+  };
+}
+
+/** The sink connector with real servers behind it. */
+export function sinkLeg(
+  settings: Settings,
+  sink: SinkSettings,
+  pool: pg.Pool,
+  createDomain: (lane: number) => LaneDomain,
+  report: SinkReport,
+  log: Logger,
+): Leg {
+  return {
+    name: 'sink',
+    run: async (signal) => {
+      const registry = registryOf(settings);
+      const kafka = kafkaOf(settings, `${sink.source}-sink`, log);
+      const deadLetters = createDeadLetterSender(kafka, deadLetterTopicOf(settings));
+      const decoders = decodersOf(settings, registry);
+      try {
+        await runSink(
+          sink,
+          {
+            pool,
+            openSubscriber: () =>
+              createSubscriber(kafka, { groupId: `concord-${sink.source}-sink`, topics: sink.laneTopics }),
+            openFollower: () => createFollower(kafka, [sink.progressTopic, ...sink.referenceTopics]),
+            eventDecoder: decoders.event,
+            progressDecoder: decoders.progress,
+            createDomain,
+            sendDeadLetters: (letters) => deadLetters.send(letters),
+            log,
+            report,
+          },
+          signal,
+        );
+      } finally {
+        await deadLetters.close();
+        registry.close();
+      }
+    },
+  };
+}
+
+/** What a sink reads of a source, from the catalogue. */
+export function topicsOfSource(
+  settings: Settings,
+  source: string,
+): Pick<SinkSettings, 'source' | 'laneTopics' | 'receiptTopics' | 'referenceTopics' | 'progressTopic' | 'partitions'> {
+  const topics = catalogueOf(settings).filter((topic) => topic.source === source);
+  const named = (role: string): string[] => topics.filter((topic) => topic.role === role).map((topic) => topic.name);
+  return {
+    source,
+    laneTopics: named('lane'),
+    receiptTopics: topics.filter((topic) => topic.schema === 'receipt').map((topic) => topic.name),
+    referenceTopics: named('reference'),
+    progressTopic: `${source}.progress`,
+    partitions: settings.kafka.partitions,
+  };
+}
+
+async function registeredIds(
+  settings: Settings,
+  source: string,
+  registry: SchemaRegistry,
+  schemaOf: (topic: string) => RecordSchema,
+): Promise<ReadonlyMap<string, number>> {
+  const topics = catalogueOf(settings).filter((topic) => topic.source === source && topic.schema !== null);
+  const ids = await Promise.all(
+    topics.map(async ({ name }) => {
+      const subject = subjectOf(name);
+      const id = await registry.idOf(subject, schemaOf(name));
+      if (id === null) {
+        throw new Fault(
+          'misconfigured',
+          'SCHEMA_NOT_REGISTERED',
+          `The schema of ${name} is not registered under ${subject}. Run \`concord init\`, which registers it.`,
+          { topic: name, subject },
+        );
+      }
+      return [name, id] as const;
+    }),
+  );
+  return new Map(ids);
+}
+
+function deadLetterTopicOf(settings: Settings): string {
+  const topic = catalogueOf(settings).find((one) => one.role === 'dead-letter');
+  if (topic === undefined) throw new Error('the catalogue has no dead letter topic');
+  return topic.name;
+}
+
+function required<T>(map: ReadonlyMap<string, T>, topic: string): T {
+  const found = map.get(topic);
+  if (found === undefined) throw new Error(`the catalogue has no schema for ${topic}`);
+  return found;
+}

@@ -1,0 +1,41 @@
+import type { Logger } from 'pino';
+import { createMeteringDomain } from '../../connectors/metering/domain.ts';
+import { newSinkReport } from '../../connectors/sink/report.ts';
+import { newSourceReport } from '../../connectors/source/report.ts';
+import { openPool } from '../../runtime/postgres.ts';
+import type { Settings } from '../settings.ts';
+import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
+import { meteringSourceOf, sinkLimitsOf } from './settings-of.ts';
+import { newLegStates, type Side } from './side.ts';
+
+/** The metering side: judges and stores what registration sends, publishes what it refuses. */
+export function openMetering(settings: Settings, log: Logger): { side: Side; close(): Promise<void> } {
+  const { registration, metering } = settings;
+  const source = newSourceReport();
+  const sink = newSinkReport();
+  const pool = openPool(metering.database, 'concord metering sink', settings.kafka.partitions + 1);
+  const sinkLog = log.child({ leg: 'sink' });
+  const sinkSettings = {
+    ...topicsOfSource(settings, registration.name),
+    receiver: metering.receiver,
+    storeSchema: 'metering',
+    limits: sinkLimitsOf(settings),
+  } as const;
+  const createDomain = createMeteringDomain(
+    { source: registration.name, partitions: settings.kafka.partitions, ruleParameters: metering.rules },
+    { log: sinkLog },
+  );
+  const side: Side = {
+    name: 'metering',
+    sourceName: metering.name,
+    readsFrom: registration.name,
+    states: newLegStates(),
+    source,
+    sink,
+    legs: [
+      sourceLeg(settings, meteringSourceOf(settings), metering.database, source, log.child({ leg: 'source' })),
+      sinkLeg(settings, sinkSettings, pool, createDomain, sink, sinkLog),
+    ],
+  };
+  return { side, close: () => pool.end() };
+}

@@ -1,0 +1,36 @@
+import type { Logger } from 'pino';
+import { createInboxDomain } from '../../connectors/registration/inbox.ts';
+import { newSinkReport } from '../../connectors/sink/report.ts';
+import { newSourceReport } from '../../connectors/source/report.ts';
+import { openPool } from '../../runtime/postgres.ts';
+import type { Settings } from '../settings.ts';
+import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
+import { registrationSourceOf, sinkLimitsOf } from './settings-of.ts';
+import { newLegStates, type Side } from './side.ts';
+
+/** The registration side: publishes its tables, takes flow 3 into its inbox. */
+export function openRegistration(settings: Settings, log: Logger): { side: Side; close(): Promise<void> } {
+  const { registration, metering } = settings;
+  const source = newSourceReport();
+  const sink = newSinkReport();
+  const pool = openPool(registration.database, 'concord registration sink', settings.kafka.partitions + 1);
+  const sinkSettings = {
+    ...topicsOfSource(settings, metering.name),
+    receiver: registration.senderId,
+    storeSchema: 'concord',
+    limits: sinkLimitsOf(settings),
+  } as const;
+  const side: Side = {
+    name: 'registration',
+    sourceName: registration.name,
+    readsFrom: metering.name,
+    states: newLegStates(),
+    source,
+    sink,
+    legs: [
+      sourceLeg(settings, registrationSourceOf(settings), registration.database, source, log.child({ leg: 'source' })),
+      sinkLeg(settings, sinkSettings, pool, createInboxDomain, sink, log.child({ leg: 'sink' })),
+    ],
+  };
+  return { side, close: () => pool.end() };
+}

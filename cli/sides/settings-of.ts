@@ -1,0 +1,41 @@
+import { outboxRoutes } from '../../connectors/metering/outbox-routes.ts';
+import { registrationRoutes } from '../../connectors/registration/routes.ts';
+import { defaultSinkLimits, type SinkLimits } from '../../connectors/sink/settings.ts';
+import type { SourceSettings } from '../../connectors/source/contract.ts';
+import type { Settings } from '../settings.ts';
+
+/** The registration database as a source: flows 1 and 2, reference data, assets, receipts of flow 3. */
+export function registrationSourceOf(settings: Settings): SourceSettings {
+  const { name, senderId, slot, publication, tables } = settings.registration;
+  return {
+    ...commonOf(settings, name),
+    name,
+    senderId,
+    slot,
+    publication,
+    routes: registrationRoutes({ prefix: name, tables }),
+  };
+}
+
+/** The metering store as a source: flow 3 and the receipts of flows 1 and 2. */
+export function meteringSourceOf(settings: Settings): SourceSettings {
+  const { name, senderId, slot, publication } = settings.metering;
+  return { ...commonOf(settings, name), name, senderId, slot, publication, routes: outboxRoutes({ prefix: name }) };
+}
+
+function commonOf(
+  settings: Settings,
+  name: string,
+): Pick<SourceSettings, 'progressTopic' | 'transactionalId' | 'partitions' | 'limits'> {
+  return {
+    progressTopic: `${name}.progress`,
+    transactionalId: `concord-${name}-source`,
+    partitions: settings.kafka.partitions,
+    limits: settings.limits,
+  };
+}
+
+export function sinkLimitsOf(settings: Settings): SinkLimits {
+  const { batchEventsMax, laneBufferBytesMax, receiptIntervalMs } = settings.limits;
+  return { ...defaultSinkLimits, batchEventsMax, laneBufferBytesMax, receiptIntervalMs };
+}

@@ -1,0 +1,50 @@
+import type { Logger } from 'pino';
+import type { SinkReport } from '../../connectors/sink/report.ts';
+import type { SourceReport } from '../../connectors/source/report.ts';
+import { keepRunning, type LegState, newLegState } from '../../runtime/keep-running.ts';
+
+export type SideName = 'registration' | 'metering';
+
+/** One direction of a side: what is run, and started again when it fails. */
+export interface Leg {
+  readonly name: 'source' | 'sink';
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** A process: a source and a sink, with what they report. */
+export interface Side {
+  readonly name: SideName;
+  readonly legs: readonly Leg[];
+  readonly states: Readonly<Record<Leg['name'], LegState>>;
+  readonly source: SourceReport;
+  readonly sink: SinkReport;
+  /** The side's own name as a source, and that of the source it reads. */
+  readonly sourceName: string;
+  readonly readsFrom: string;
+}
+
+export function newLegStates(): Side['states'] {
+  return { source: newLegState(), sink: newLegState() };
+}
+
+/** Runs both legs until the signal aborts. A bug in one (an error that is no fault) ends both, and is thrown. */
+export async function runSide(side: Side, log: Logger, signal: AbortSignal): Promise<void> {
+  const bug = new AbortController();
+  const stop = AbortSignal.any([signal, bug.signal]);
+  const runs = side.legs.map(async (leg) => {
+    try {
+      await keepRunning(
+        `${side.name} ${leg.name}`,
+        (legSignal) => leg.run(legSignal),
+        side.states[leg.name],
+        log,
+        stop,
+      );
+    } catch (error) {
+      bug.abort();
+      throw error;
+    }
+  });
+  const results = await Promise.allSettled(runs);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}

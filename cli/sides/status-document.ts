@@ -1,0 +1,66 @@
+import { formatLsn, type Position } from '../../avro/position.ts';
+import type { LaneReport } from '../../connectors/sink/report.ts';
+import type { SourceReport } from '../../connectors/source/report.ts';
+import type { LegState } from '../../runtime/keep-running.ts';
+import type { Liveness } from './liveness.ts';
+import type { Side, SideName } from './side.ts';
+
+/** What `/status.json` of a process says of it; `concord status` and `concord up` read it. */
+export interface SideStatus {
+  readonly side: SideName;
+  readonly pid: number;
+  readonly memoryBytes: number;
+  /** The initial load of the own source is on the topics, and that of the other source is applied in every lane. */
+  readonly ready: boolean;
+  readonly healthy: boolean;
+  readonly unhealthyBecause: readonly string[];
+  readonly legs: Readonly<Record<string, LegState>>;
+  readonly source: SourceReport & { readonly name: string; readonly lsn: string };
+  readonly sink: {
+    readonly source: string;
+    readonly newestLsn: string;
+    readonly captured: Readonly<Record<string, number>>;
+    readonly lanes: readonly (LaneReport & { readonly lane: number; readonly lsn: string })[];
+    readonly lagEvents: number;
+    readonly lagSeconds: number;
+  };
+}
+
+export function snapshotOf(side: Side, liveness: Liveness): SideStatus {
+  const lanes = [...side.sink.lanes].map(([lane, report]) => ({
+    lane,
+    lsn: formatLsn(report.position.lsn),
+    ...report,
+  }));
+  const because = liveness.problems();
+  return {
+    side: side.name,
+    pid: process.pid,
+    memoryBytes: process.memoryUsage.rss(),
+    ready: isReady(side),
+    healthy: because.length === 0,
+    unhealthyBecause: because,
+    legs: side.states,
+    source: { ...side.source, name: side.sourceName, lsn: formatLsn(side.source.position.lsn) },
+    sink: {
+      source: side.readsFrom,
+      newestLsn: formatLsn(side.sink.newestPosition.lsn),
+      captured: side.sink.captured,
+      lanes,
+      lagEvents: lanes.reduce((sum, lane) => sum + lane.lagEvents, 0),
+      lagSeconds: Math.max(0, ...lanes.map((lane) => lane.lagMs)) / 1000,
+    },
+  };
+}
+
+function isReady(side: Side): boolean {
+  const { lanes, loadCompleteAt } = side.sink;
+  if (!side.source.loadComplete || loadCompleteAt === null || lanes.size === 0) return false;
+  return [...lanes.values()].every((lane) => reached(lane.position, loadCompleteAt));
+}
+
+function reached(position: Position, wanted: Position): boolean {
+  return (
+    position.generation > wanted.generation || (position.generation === wanted.generation && position.lsn >= wanted.lsn)
+  );
+}

@@ -1,0 +1,206 @@
+import { Command } from 'commander';
+import { expectedProcesses } from '../local/bring-up.ts';
+import { livePids } from '../local/processes.ts';
+import { readState } from '../local/state.ts';
+import { pause } from '../runtime/clock.ts';
+import { explanationOf } from '../runtime/codes.ts';
+import { withDatabase } from '../runtime/postgres.ts';
+import { readBalance, type Balance } from './balance.ts';
+import { placeOf, settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
+import { exit, printJson } from './output.ts';
+import type { Settings } from './settings.ts';
+import type { SideStatus } from './sides/status-document.ts';
+import { printStatus } from './status-page.ts';
+
+export interface Problem {
+  readonly code: string;
+  readonly text: string;
+  readonly remedy: string;
+}
+
+/** One topic: how far its source has published it and how far the other side has applied it. */
+export interface TopicStatus {
+  readonly source: string;
+  readonly topic: string;
+  readonly captured: number;
+  /** Of the source and of the slowest lane, as PostgreSQL prints LSNs. */
+  readonly position: string | null;
+  readonly applied: string | null;
+  readonly lagEvents: number;
+  readonly lagSeconds: number | null;
+}
+
+export interface Status {
+  readonly pids: Readonly<Record<string, number>>;
+  readonly problems: readonly Problem[];
+  readonly topics: readonly TopicStatus[];
+  readonly balance: Balance | null;
+  readonly held: number | null;
+  readonly rejections: Readonly<Record<string, number>> | null;
+  /** Table → LSN through which a reconcile has proved both sides equal. Empty: none has run. */
+  readonly verifiedThrough: Readonly<Record<string, string>>;
+  readonly sides: Readonly<Record<string, SideStatus | null>>;
+}
+
+export function statusCommand(): Command {
+  return withCommonOptions(
+    new Command('status').description('show processes, problems, lag, balance, held events and rejections'),
+  )
+    .option('--watch', 'show it again every two seconds, until Ctrl-C')
+    .action(async (options: CommonOptions & { watch?: boolean }) => {
+      const stop = new AbortController();
+      process.once('SIGINT', () => stop.abort());
+      do {
+        const status = await readStatus(options);
+        if (options.json === true) printJson(status);
+        else printStatus(status, options.watch === true);
+        process.exitCode = status.problems.length === 0 ? exit.done : exit.found;
+        if (options.watch === true) await pause(2_000, stop.signal);
+      } while (options.watch === true && !stop.signal.aborted);
+    });
+}
+
+export async function readStatus(options: CommonOptions): Promise<Status> {
+  const settings = settingsOf(options);
+  const problems: Problem[] = [];
+  const attempt = async <T>(read: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await read();
+    } catch (error) {
+      problems.push(problemOf(error));
+      return null;
+    }
+  };
+  const [registration, metering] = await Promise.all([
+    askSide(settings, settings.http.registrationPort),
+    askSide(settings, settings.http.meteringPort),
+  ]);
+  const sides = { registration, metering };
+  const pids = pidsOf(options, sides, problems);
+  for (const [name, side] of Object.entries(sides)) problems.push(...problemsOfSide(name, side));
+  const [balance, counts] = [await attempt(() => readBalance(settings)), await attempt(() => readCounts(settings))];
+  return {
+    pids,
+    problems: distinct(problems),
+    topics: topicsOf(balance, sides),
+    balance,
+    held: counts?.held ?? null,
+    rejections: counts?.rejections ?? null,
+    verifiedThrough: {},
+    sides,
+  };
+}
+
+async function askSide(settings: Settings, port: number): Promise<SideStatus | null> {
+  try {
+    const response = await fetch(`http://${settings.http.host}:${port}/status.json`, {
+      signal: AbortSignal.timeout(2_000),
+    });
+    return (await response.json()) as SideStatus;
+  } catch {
+    return null;
+  }
+}
+
+/** The embedded stack knows its processes; elsewhere the sides themselves say who they are. */
+function pidsOf(options: CommonOptions, sides: Status['sides'], problems: Problem[]): Readonly<Record<string, number>> {
+  const { dataDir, configurationFile } = placeOf(options);
+  if (configurationFile.startsWith(dataDir) && readState(dataDir) !== null) {
+    const pids = livePids(dataDir);
+    for (const name of expectedProcesses) {
+      if (pids[name] === undefined)
+        problems.push(
+          problem('PROCESS_NOT_RUNNING', `${name} does not run.`, 'Run `concord up`, which starts what is missing.'),
+        );
+    }
+    return pids;
+  }
+  return Object.fromEntries(Object.entries(sides).flatMap(([name, side]) => (side === null ? [] : [[name, side.pid]])));
+}
+
+function problemsOfSide(name: string, side: SideStatus | null): readonly Problem[] {
+  if (side === null) {
+    return [
+      problem(
+        'SIDE_NOT_ANSWERING',
+        `The ${name} side does not answer on its HTTP port.`,
+        `Start it with \`concord run ${name}\` (or \`concord up\`), or see its log.`,
+      ),
+    ];
+  }
+  const found: Problem[] = [];
+  for (const [leg, state] of Object.entries(side.legs)) {
+    if (state.problem === null) continue;
+    found.push(
+      problem(
+        state.problem.code,
+        `${name} ${leg}: ${state.problem.text}`,
+        explanationOf(state.problem.code)?.remedy ?? `See \`concord explain ${state.problem.code}\`.`,
+      ),
+    );
+  }
+  if (found.length === 0 && !side.healthy) {
+    for (const text of side.unhealthyBecause) {
+      found.push(
+        problem(
+          'PROBE_LATE',
+          `${name}: ${text}.`,
+          'Look for the first error in its log; if it only starts, ask again in a few seconds.',
+        ),
+      );
+    }
+  }
+  return found;
+}
+
+function topicsOf(balance: Balance | null, sides: Status['sides']): readonly TopicStatus[] {
+  if (balance === null) return [];
+  return balance.topics.map(({ source, topic, captured, inFlight }) => {
+    const writer = Object.values(sides).find((side) => side?.source.name === source) ?? null;
+    const reader = Object.values(sides).find((side) => side?.sink.source === source) ?? null;
+    const slowest = reader?.sink.lanes.toSorted((a, b) => a.position.lsn - b.position.lsn)[0];
+    return {
+      source,
+      topic,
+      captured,
+      position: writer?.source.lsn ?? null,
+      applied: slowest?.lsn ?? null,
+      lagEvents: inFlight,
+      lagSeconds: reader === null ? null : inFlight === 0 ? 0 : reader.sink.lagSeconds,
+    };
+  });
+}
+
+async function readCounts(settings: Settings): Promise<{ held: number; rejections: Record<string, number> }> {
+  return withDatabase(settings.metering.database, 'concord status', async (client) => {
+    const held = await client.query<{ count: string }>('SELECT count(*) FROM metering.held');
+    const rejections = await client.query<{ status: string; count: string }>(
+      'SELECT status, count(*) FROM metering.rejection GROUP BY status',
+    );
+    return {
+      held: Number(held.rows[0]?.count ?? 0),
+      rejections: {
+        open: 0,
+        resolved: 0,
+        withdrawn: 0,
+        ...Object.fromEntries(rejections.rows.map((row) => [row.status, Number(row.count)])),
+      },
+    };
+  });
+}
+
+function problem(code: string, text: string, remedy: string): Problem {
+  return { code, text, remedy };
+}
+
+function problemOf(error: unknown): Problem {
+  const code =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'STATUS_INCOMPLETE';
+  const text = error instanceof Error ? error.message : String(error);
+  return problem(code, text, explanationOf(code)?.remedy ?? 'See the log of the process that is concerned.');
+}
+
+/** The same server being away is told once, not once for everything that asked it. */
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((one) => [`${one.code} ${one.text}`, one])).values()];
+}
