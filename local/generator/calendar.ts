@@ -5,7 +5,7 @@ const millisecondsPerDay = 86_400_000;
 const texts = new Map<Day, string>();
 const londonDate = new Intl.DateTimeFormat('en-CA', { timeZone: 'Europe/London', dateStyle: 'short' });
 
-/** The day of a `YYYY-MM-DD` text; `infinity` is Infinity. */
+/** The day of a `YYYY-MM-DD` text; `infinity` is Infinity; what else PostgreSQL may write (BC, -infinity) is NaN. */
 export function day(text: string): Day {
   if (text === 'infinity') return Number.POSITIVE_INFINITY;
   return Math.round(Date.parse(`${text}T00:00:00Z`) / millisecondsPerDay);

@@ -10,7 +10,7 @@ import {
   unusedPrefix,
 } from './reference.ts';
 import type { AppointmentRow, AssetRow, PointRow, Unit } from './rows.ts';
-import { makeAppointment, type Segment, type Setting } from './unit.ts';
+import { type Circumstances, makeAppointment, type Segment } from './unit.ts';
 
 export type Disposition = 'error' | 'rejection' | 'hold' | 'warn';
 
@@ -25,14 +25,10 @@ export interface Defect {
   /** The kind of unit it is possible in. */
   readonly segment: Segment;
   /** Changes the unit, which was clean, and says which row is the bad one. */
-  spoil(unit: Unit, circumstances: Spoiling): PointRow | AppointmentRow | AssetRow;
+  spoil(unit: Unit, circumstances: Circumstances): PointRow | AppointmentRow | AssetRow;
 }
 
-export interface Spoiling extends Setting {
-  readonly random: Random;
-}
-
-type Spoil<R> = (row: R, spoiling: Spoiling, unit: Unit) => void;
+type Spoil<R> = (row: R, circumstances: Circumstances, unit: Unit) => void;
 
 function point(code: string, disposition: Disposition, spoil: Spoil<PointRow>): Defect {
   return {
@@ -41,8 +37,8 @@ function point(code: string, disposition: Disposition, spoil: Spoil<PointRow>): 
     disposition,
     aboutToday: false,
     segment: 'S',
-    spoil: (unit, spoiling) => {
-      spoil(unit.point, spoiling, unit);
+    spoil: (unit, circumstances) => {
+      spoil(unit.point, circumstances, unit);
       return unit.point;
     },
   };
@@ -67,11 +63,11 @@ function appointment(
     disposition,
     aboutToday: kind.aboutToday ?? false,
     segment: kind.segment ?? 'S',
-    spoil: (unit, spoiling) => {
+    spoil: (unit, circumstances) => {
       const current = unit.appointments.at(-1);
       if (current === undefined) throw new RangeError('the unit has no appointment to spoil');
-      const row = kind.further === true ? furtherAppointment(unit, current, spoiling) : current;
-      spoil(row, spoiling, unit);
+      const row = kind.further === true ? furtherAppointment(unit, current, circumstances) : current;
+      spoil(row, circumstances, unit);
       return row;
     },
   };
@@ -80,7 +76,7 @@ function appointment(
 function furtherAppointment(
   unit: Unit,
   current: AppointmentRow,
-  { random, nextAppointmentId }: Spoiling,
+  { random, nextAppointmentId }: Circumstances,
 ): AppointmentRow {
   const row = {
     ...makeAppointment(random, unit.point, nextAppointmentId(), 'CSP', current.meter_id),
@@ -98,18 +94,18 @@ function asset(code: string, disposition: Disposition, spoil: Spoil<AssetRow>): 
     disposition,
     aboutToday: false,
     segment: 'S',
-    spoil: (unit, spoiling) => {
-      const { random, today } = spoiling;
+    spoil: (unit, circumstances) => {
+      const { random, today } = circumstances;
       const row = makeAsset(
         random,
         unit.point,
         `P${random.digits(9)}`,
         'PPMID',
         today - random.between(100, 3000),
-        spoiling,
+        circumstances,
       );
       unit.assets.push(row);
-      spoil(row, spoiling, unit);
+      spoil(row, circumstances, unit);
       return row;
     },
   };
@@ -248,7 +244,7 @@ const changeDefects: readonly Defect[] = [
 export const defects: readonly Defect[] = [...pointDefects, ...appointmentDefects, ...assetDefects, ...changeDefects];
 
 /** The current appointment ends on its first day, and the next begins two days later: one day has no service. */
-function leaveGap(row: AppointmentRow, _: Spoiling, unit: Unit): void {
+function leaveGap(row: AppointmentRow, _: Circumstances, unit: Unit): void {
   const current = unit.appointments.at(-2);
   const from = current?.metering_service_efd ?? 0;
   if (current !== undefined) current.metering_service_etd = from;

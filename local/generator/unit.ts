@@ -21,6 +21,11 @@ export interface Setting {
   readonly nextDeviceId: () => string;
 }
 
+/** A setting with the randomness for one unit. */
+export interface Circumstances extends Setting {
+  readonly random: Random;
+}
+
 /** A unit of a segment that is wished for is served by a metering service of ours. */
 export interface Wish {
   readonly segment?: Segment;
