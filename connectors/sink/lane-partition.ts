@@ -1,0 +1,51 @@
+import type { Position } from '../../avro/position.ts';
+import { Fault } from '../../runtime/fault.ts';
+import type { LaneEvent } from './contract.ts';
+import type { DeadLetter } from './settings.ts';
+import { compareTransactions } from './sequence.ts';
+
+/** The oldest record of a partition that is not taken yet. */
+export type Head =
+  | { readonly kind: 'event'; readonly position: Position; readonly event: LaneEvent; readonly bytes: number }
+  /** A record that can not be read stands right after its predecessor. */
+  | { readonly kind: 'letter'; readonly position: Position; readonly letter: DeadLetter; readonly bytes: number };
+
+/** One partition as the merge sees it: a queue of a lane topic, or a cursor over a reference topic. */
+export interface LanePartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly name: string;
+  /** Breaks ties of position: reference topics first, then the lane topics in their order. */
+  readonly rank: number;
+  /** This lane keeps how far it is; what no lane keeps is read from the start. */
+  readonly kept: boolean;
+  /** The offset from which everything is still to be taken. */
+  readonly nextOffset: number;
+  /** The position of the last event that was taken. */
+  readonly taken: Position;
+  /** The offset after everything that was fetched. */
+  readonly fetchedOffset: number;
+  readonly paused: boolean;
+  /** Throws faults. */
+  peek(): Head | undefined;
+  take(): void;
+  /** The position of the newest event that was fetched, taken or not. Throws as `peek`. */
+  newest(): Position | null;
+}
+
+/** Where a partition is read from: the next offset, and the position of the last event before it that was taken. */
+export interface PartitionStart {
+  readonly nextOffset: number;
+  readonly taken: Position;
+}
+
+/** An event that comes after its place in the order was given away: going on would lose it. */
+export function assertNotLate(position: Position, released: Position, partition: string, offset: number): void {
+  if (compareTransactions(position, released) > 0) return;
+  throw new Fault(
+    'gap',
+    'EVENT_BEHIND_WATERMARK',
+    `An event in ${partition} lies at or below the position up to which this lane was said to be complete. The progress records of this source can not be trusted.`,
+    { partition, offset, lsn: position.lsn, generation: position.generation, releasedLsn: released.lsn },
+  );
+}

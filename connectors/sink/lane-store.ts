@@ -1,0 +1,155 @@
+import type { PoolClient } from 'pg';
+import type { Position } from '../../avro/position.ts';
+import { monotonicMs } from '../../runtime/clock.ts';
+import { AppliedPosition, type LaneState } from './applied-position.ts';
+import type { LaneDomain, LaneEvent, LaneMoment, Outcome, OutcomeDelta, Unit } from './contract.ts';
+import type { PartitionOffset, Reach } from './lane-merge.ts';
+import { OutcomeTally } from './outcome-tally.ts';
+import { compareTransactions } from './sequence.ts';
+import type { DeadLetter, SinkDependencies, SinkSettings } from './settings.ts';
+
+/** A zombie that hangs in the middle of a transaction must let go of its lane some day. */
+const idleInTransactionLimit = '10min';
+
+/**
+ * One lane's connection to the store, its position and its domain. Each of its calls but the staging ones is one
+ * transaction: the lane is locked and compared, the domain applies, and everything that says so is written and
+ * committed. After a rejection the lane must be opened anew, which tells what was committed.
+ */
+export class LaneStore {
+  readonly domain: LaneDomain;
+  readonly state: LaneState;
+  private readonly settings: SinkSettings;
+  private readonly dependencies: SinkDependencies;
+  private readonly lane: number;
+  private readonly client: PoolClient;
+  private readonly position: AppliedPosition;
+  private readonly counts: Map<Outcome, number>;
+  private readonly writtenOffsets = new Map<string, number>();
+  private written: Position;
+  private writtenAtMs = Number.NEGATIVE_INFINITY;
+  private receiptAtMs = Number.NEGATIVE_INFINITY;
+  private tally: OutcomeTally;
+
+  private constructor(
+    settings: SinkSettings,
+    dependencies: SinkDependencies,
+    lane: number,
+    client: PoolClient,
+    position: AppliedPosition,
+    state: LaneState,
+  ) {
+    this.settings = settings;
+    this.dependencies = dependencies;
+    this.lane = lane;
+    this.client = client;
+    this.position = position;
+    this.state = state;
+    this.written = state.through;
+    this.counts = new Map(state.counts);
+    this.domain = dependencies.createDomain(lane);
+    this.tally = new OutcomeTally(lane, settings.referenceTopics);
+  }
+
+  static async open(
+    settings: SinkSettings,
+    dependencies: SinkDependencies,
+    lane: number,
+    onBroken: (cause: unknown) => void,
+  ): Promise<LaneStore> {
+    const client = await dependencies.pool.connect();
+    client.on('error', onBroken);
+    try {
+      await client.query(`SET idle_in_transaction_session_timeout = '${idleInTransactionLimit}'`);
+      const { storeSchema, source, receiver, receiptTopics, laneTopics, referenceTopics } = settings;
+      const position = new AppliedPosition(storeSchema, source, lane, receiver, receiptTopics);
+      const state = await position.open(client, lane === 0 ? [...laneTopics, ...referenceTopics] : laneTopics);
+      return new LaneStore(settings, dependencies, lane, client, position, state);
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  }
+
+  async prime(events: readonly LaneEvent[]): Promise<void> {
+    await this.position.begin(this.client);
+    await this.domain.prime(this.client, events);
+    await this.client.query('COMMIT');
+  }
+
+  async apply(units: readonly Unit[], letters: readonly DeadLetter[], moment: LaneMoment, reach: Reach): Promise<void> {
+    await this.position.begin(this.client);
+    for (const unit of units) this.tally.expect(unit.events);
+    if (units.length > 0 || this.isDue(moment.sourceTime)) {
+      this.tally.add(await this.domain.apply(this.client, units, moment));
+    }
+    await this.commit(letters, reach);
+  }
+
+  /** Begins the transaction in which a unit too large for memory is staged. */
+  async beginStaging(): Promise<void> {
+    await this.position.begin(this.client);
+  }
+
+  async stage(events: readonly LaneEvent[]): Promise<void> {
+    this.tally.expect(events);
+    await this.domain.stage(this.client, events);
+  }
+
+  async applyStaged(letters: readonly DeadLetter[], moment: LaneMoment, reach: Reach): Promise<void> {
+    this.tally.add(await this.domain.applyStaged(this.client, moment));
+    await this.commit(letters, reach);
+  }
+
+  /** The domain wants to be called at this source time, events or not. */
+  isDue(sourceTime: number): boolean {
+    const deadline = this.domain.deadline();
+    return deadline !== null && sourceTime >= deadline;
+  }
+
+  /** How long until an idle lane may write how far it is; null when there is nothing to write. */
+  idleWaitMs(through: Position): number | null {
+    if (compareTransactions(through, this.written) <= 0) return null;
+    return Math.max(0, this.writtenAtMs + this.settings.limits.idleIntervalMs - monotonicMs());
+  }
+
+  /** Ends whatever is under way; what is not committed never was. */
+  close(): void {
+    this.client.release(true);
+  }
+
+  private async commit(letters: readonly DeadLetter[], reach: Reach): Promise<void> {
+    if (letters.length > 0) await this.dependencies.sendDeadLetters(letters);
+    for (const { topic } of letters) this.tally.deadLettered(topic);
+    const deltas = this.tally.close();
+    this.tally = new OutcomeTally(this.lane, this.settings.referenceTopics);
+    const offsets = reach.offsets.filter((offset) => this.writtenOffsets.get(offset.topic) !== offset.nextOffset);
+    const receipt = this.receiptFor(deltas);
+    await this.position.commit(this.client, { reach, offsets, deltas, letters, receipt });
+    this.written = reach.through;
+    this.writtenAtMs = monotonicMs();
+    if (receipt !== null) this.receiptAtMs = this.writtenAtMs;
+    this.remember(offsets, deltas);
+  }
+
+  /** P19: at once when an event got an outcome, else now and then. Receipts of receipts would never end. */
+  private receiptFor(deltas: readonly OutcomeDelta[]): Readonly<Record<string, number>> | null {
+    const news = deltas.filter(({ topic }) => !this.settings.receiptTopics.includes(topic));
+    if (news.length === 0 && monotonicMs() < this.receiptAtMs + this.settings.limits.receiptIntervalMs) return null;
+    for (const { outcome, delta } of news) this.counts.set(outcome, (this.counts.get(outcome) ?? 0) + delta);
+    return Object.fromEntries(this.counts);
+  }
+
+  private remember(offsets: readonly PartitionOffset[], deltas: readonly OutcomeDelta[]): void {
+    for (const { topic, nextOffset } of offsets) this.writtenOffsets.set(topic, nextOffset);
+    const { outcomes } = this.dependencies.report;
+    for (const { topic, outcome, delta } of deltas) {
+      let ofTopic = outcomes.get(topic);
+      if (ofTopic === undefined) {
+        ofTopic = new Map();
+        outcomes.set(topic, ofTopic);
+      }
+      ofTopic.set(outcome, (ofTopic.get(outcome) ?? 0) + delta);
+    }
+  }
+}

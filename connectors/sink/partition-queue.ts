@@ -1,0 +1,161 @@
+import type { Decoder } from '../../avro/codec.ts';
+import type { DecodedEvent } from '../../avro/envelope.ts';
+import { comparePositions, type Position } from '../../avro/position.ts';
+import { partitionName } from '../../avro/progress.ts';
+import type { FetchedBatch } from '../../topics/contract.ts';
+import { assertNotLate, type Head, type LanePartition, type PartitionStart } from './lane-partition.ts';
+import { Segment } from './segment.ts';
+import { Sequence } from './sequence.ts';
+import { deadLetterOf, rethrowSystemic } from './undecodable.ts';
+
+/** Segments that were read are cut off when so many have gathered at the front. */
+const readSegmentsMax = 64;
+
+/**
+ * The records of one partition of a lane topic that wait to be merged, undecoded but for the first: decoded events
+ * take several times the memory of their bytes.
+ */
+export class PartitionQueue implements LanePartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly name: string;
+  readonly rank: number;
+  readonly kept = true;
+  fetchedOffset: number;
+  paused = false;
+  bytes = 0;
+  duplicates = 0;
+  /** The position of the last event that was taken. */
+  taken: Position;
+  private readonly source: string;
+  private readonly decoder: Decoder<DecodedEvent>;
+  private readonly sequence: Sequence;
+  /** The lane's position when reading began: what is not above it and no copy comes too late. */
+  private readonly released: Position;
+  private segments: Segment[] = [];
+  private first = 0;
+  private head: Head | undefined;
+  private newestEvent: Position | null = null;
+  /** The last value fetched, until somebody asks for its position. */
+  private unreadTail: Buffer | null = null;
+
+  constructor(
+    source: string,
+    topic: string,
+    partition: number,
+    rank: number,
+    start: PartitionStart,
+    released: Position,
+    decoder: Decoder<DecodedEvent>,
+  ) {
+    this.source = source;
+    this.topic = topic;
+    this.partition = partition;
+    this.name = partitionName(topic, partition);
+    this.rank = rank;
+    this.fetchedOffset = start.nextOffset;
+    this.taken = start.taken;
+    this.sequence = new Sequence(start.taken);
+    this.released = released;
+    this.decoder = decoder;
+  }
+
+  /** The offset from which everything is still to be taken. */
+  get nextOffset(): number {
+    return this.segment?.offset ?? this.fetchedOffset;
+  }
+
+  push(batch: FetchedBatch): void {
+    this.fetchedOffset = batch.nextOffset;
+    if (batch.records.length === 0) return;
+    const segment = new Segment(batch.records);
+    this.segments.push(segment);
+    this.bytes += segment.sizeBytes;
+    this.unreadTail = segment.lastValue() ?? this.unreadTail;
+  }
+
+  newest(): Position | null {
+    if (this.unreadTail !== null) {
+      const position = this.positionOf(this.unreadTail);
+      if (position !== null && (this.newestEvent === null || comparePositions(position, this.newestEvent) > 0)) {
+        this.newestEvent = position;
+      }
+      this.unreadTail = null;
+    }
+    return this.newestEvent;
+  }
+
+  peek(): Head | undefined {
+    for (let segment = this.segment; this.head === undefined && segment !== undefined; segment = this.segment) {
+      const value = segment.value;
+      if (value !== null) this.head = this.read(segment, value);
+      if (this.head === undefined) this.skip(segment);
+    }
+    return this.head;
+  }
+
+  take(): void {
+    const segment = this.segment;
+    if (segment === undefined || this.head === undefined) throw new Error('nothing to take');
+    if (this.head.kind === 'event') this.taken = this.head.position;
+    this.head = undefined;
+    this.skip(segment);
+  }
+
+  /** Undefined for an event that was there before. */
+  private read(segment: Segment, value: Buffer): Head | undefined {
+    const bytes = segment.recordBytes;
+    let event: DecodedEvent;
+    try {
+      event = this.decode(value);
+    } catch (error) {
+      rethrowSystemic(error);
+      const { source, topic, partition } = this;
+      const letter = deadLetterOf({ source, topic, partition, offset: segment.offset, key: segment.key, value }, error);
+      return { kind: 'letter', position: this.sequence.position, letter, bytes };
+    }
+    const key = segment.keyText;
+    const offset = segment.offset;
+    if (!this.sequence.admit(event.source, key, event.recordType)) {
+      this.duplicates += 1;
+      return undefined;
+    }
+    assertNotLate(event.source, this.released, this.name, offset);
+    return {
+      kind: 'event',
+      position: event.source,
+      event: { topic: this.topic, partition: this.partition, offset, key, event },
+      bytes,
+    };
+  }
+
+  private decode(value: Buffer): DecodedEvent {
+    const event = this.decoder.decode(this.topic, value);
+    if (event.source.name !== this.source) throw new Error(`the event is of the source ${event.source.name}`);
+    return event;
+  }
+
+  private positionOf(value: Buffer): Position | null {
+    try {
+      return this.decode(value).source;
+    } catch (error) {
+      rethrowSystemic(error);
+      return null;
+    }
+  }
+
+  private get segment(): Segment | undefined {
+    return this.segments[this.first];
+  }
+
+  private skip(segment: Segment): void {
+    segment.next();
+    if (!segment.done) return;
+    this.bytes -= segment.sizeBytes;
+    this.first += 1;
+    if (this.first === this.segments.length || this.first > readSegmentsMax) {
+      this.segments.splice(0, this.first);
+      this.first = 0;
+    }
+  }
+}

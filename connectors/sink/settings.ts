@@ -1,0 +1,80 @@
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { Decoder } from '../../avro/codec.ts';
+import type { DecodedEvent } from '../../avro/envelope.ts';
+import type { ProgressRecord } from '../../avro/progress.ts';
+import type { LaneSubscriber, TopicFollower } from '../../topics/contract.ts';
+import type { LaneDomain } from './contract.ts';
+import type { SinkReport } from './report.ts';
+
+/** The schema that holds the sink's own tables: `metering` in the metering store, `concord` in a registration database. */
+export type StoreSchema = 'metering' | 'concord';
+
+export interface SinkSettings {
+  /** The source's name, which is also the prefix of its topics. */
+  readonly source: string;
+  /** The topics of which partition i forms lane i. Events that share a position come in this order. */
+  readonly laneTopics: readonly string[];
+  /** Those of `laneTopics` whose events cause no receipt (P19). */
+  readonly receiptTopics: readonly string[];
+  /** One partition each; merged into every lane. */
+  readonly referenceTopics: readonly string[];
+  readonly progressTopic: string;
+  /** Of each lane topic: the number of lanes. */
+  readonly partitions: number;
+  /** Who signs the receipts. */
+  readonly receiver: string;
+  readonly storeSchema: StoreSchema;
+  readonly limits: SinkLimits;
+}
+
+export interface SinkLimits {
+  /** A batch takes no further unit from so many events … */
+  readonly batchEventsMax: number;
+  /** … or so many bytes of records on. */
+  readonly batchBytesMax: number;
+  /** A larger unit is staged in the store in slices of `batchEventsMax`: its decoded events would not fit in memory. */
+  readonly unitEventsMax: number;
+  /** Records of a lane that wait, as bytes; over it partitions are paused. */
+  readonly laneBufferBytesMax: number;
+  /** An idle lane writes how far it is at most so often. */
+  readonly idleIntervalMs: number;
+  /** An idle lane signs a receipt at most so often. */
+  readonly receiptIntervalMs: number;
+}
+
+export const defaultSinkLimits: SinkLimits = {
+  batchEventsMax: 5_000,
+  batchBytesMax: 2 * 1024 * 1024,
+  unitEventsMax: 20_000,
+  laneBufferBytesMax: 8 * 1024 * 1024,
+  idleIntervalMs: 1_000,
+  receiptIntervalMs: 10_000,
+};
+
+/** A record that can not be read. Its reason holds no unmasked MPAN; its key and value are as received. */
+export interface DeadLetter {
+  readonly source: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer;
+  readonly code: string;
+  readonly reason: string;
+}
+
+export interface SinkDependencies {
+  /** Each lane keeps one connection of it: its `max` must be at least `partitions`. */
+  readonly pool: pg.Pool;
+  openSubscriber(): LaneSubscriber;
+  /** Follows the progress topic and the reference topics. */
+  openFollower(): TopicFollower;
+  readonly eventDecoder: Decoder<DecodedEvent>;
+  readonly progressDecoder: Decoder<ProgressRecord>;
+  createDomain(lane: number): LaneDomain;
+  /** Resolves when all are on the dead letter topic. May be asked for the same letter again. */
+  sendDeadLetters(letters: readonly DeadLetter[]): Promise<void>;
+  readonly log: Logger;
+  readonly report: SinkReport;
+}
