@@ -34,13 +34,14 @@ const serviceMismatch = defineRule({
     metering_point: ({ items, recordType }, { store }) => {
       const { metering_service_mpid: mpid, metering_service_efd: day } = items;
       if (recordType === 'delete' || mpid === null || !isDay(day) || store.appointments.length === 0) return nothing;
-      const appointed = store.appointments.find((one) =>
+      const appointed = store.appointments.filter((one) =>
         covers(one.items.metering_service_efd, one.items.metering_service_etd, day),
       );
-      if (appointed === undefined || appointed.items.mpid === mpid) return nothing;
+      if (appointed.length === 0 || appointed.some((one) => one.items.mpid === mpid)) return nothing;
+      const names = appointed.map((one) => quoted(one.items.mpid ?? '')).toSorted();
       return finding(
         'metering_service_mpid',
-        `metering_service_mpid is ${quoted(mpid)}, but ${quoted(appointed.items.mpid ?? '')} is appointed on ${isoDay(day)}.`,
+        `metering_service_mpid is ${quoted(mpid)}, but ${names.join(', ')} is appointed on ${isoDay(day)}.`,
       );
     },
   },
