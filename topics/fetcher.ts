@@ -159,11 +159,13 @@ export class Fetcher {
     // A broker fills its answer in the order of the request, and may cut a batch off that is not the first: everyone
     // must come first now and then.
     const first = this.#turn++ % partitions.length;
-    const wanted = [...partitions.slice(first), ...partitions.slice(0, first)].map(({ topic, partition, position }) => ({
-      topic,
-      partition,
-      offset: position,
-    }));
+    const wanted = [...partitions.slice(first), ...partitions.slice(0, first)].map(
+      ({ topic, partition, position }) => ({
+        topic,
+        partition,
+        offset: position,
+      }),
+    );
     const { bytesMax, partitionBytesMax } = this.#limits;
     const maxWaitMs = connection === 1 ? this.#limits.maxWaitMs : 0;
     const answer = await this.#reader.fetch(leader, wanted, { maxWaitMs, bytesMax, partitionBytesMax, connection });

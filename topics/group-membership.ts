@@ -1,5 +1,6 @@
-import type { Logger } from 'pino';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { withDeadline } from './deadline.ts';
 import { kafkaFault } from './kafka-fault.ts';
 import { createConsumerGroup, type InternalConsumerGroup } from './kafkajs-internals.ts';
 import { laneAssigner } from './lane-assigner.ts';
@@ -43,7 +44,12 @@ export class GroupMembership {
       topicConfigurations: Object.fromEntries(reader.topics.map((topic) => [topic, { fromBeginning: true }])),
       logger: reader.client.kafka.logger(),
       instrumentationEmitter: { emit: () => {} },
-      assigners: [laneAssigner(() => laneCount, () => this.#lanes)],
+      assigners: [
+        laneAssigner(
+          () => laneCount,
+          () => this.#lanes,
+        ),
+      ],
       sessionTimeout: settings.sessionTimeoutMs,
       rebalanceTimeout: settings.rebalanceTimeoutMs,
       retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 20 },
@@ -72,8 +78,11 @@ export class GroupMembership {
     let failingSince: number | null = null;
     for (;;) {
       if (!(await pauseFor(this.#settings.heartbeatIntervalMs, signal))) return;
+      const begun = performance.now();
       try {
-        await this.#group.heartbeat({ interval: 0 });
+        const limitMs = this.#settings.sessionTimeoutMs / 2;
+        const beating = this.#group.heartbeat({ interval: 0 });
+        await withDeadline(beating, limitMs, () => new Error(`no answer within ${limitMs} ms`));
         failingSince = null;
       } catch (cause) {
         const type = cause instanceof Error && 'type' in cause ? String(cause.type) : '';
@@ -82,8 +91,9 @@ export class GroupMembership {
           this.#log.debug({ group: this.#settings.groupId, type }, 'The consumer group rebalances.');
           return;
         }
-        failingSince ??= performance.now();
-        if (performance.now() - failingSince > this.#settings.sessionTimeoutMs / 2) {
+        if (signal.aborted) return;
+        failingSince ??= begun;
+        if (performance.now() - failingSince >= this.#settings.sessionTimeoutMs / 2) {
           throw kafkaFault(cause, `heartbeat of the group ${this.#settings.groupId}`);
         }
       }
@@ -100,7 +110,10 @@ export class GroupMembership {
     try {
       await this.#group.commitOffsets({ topics });
     } catch (cause) {
-      this.#log.debug({ err: cause, group: this.#settings.groupId }, 'The offsets shown for the consumer group stay old.');
+      this.#log.debug(
+        { err: cause, group: this.#settings.groupId },
+        'The offsets shown for the consumer group stay old.',
+      );
     }
   }
 

@@ -82,7 +82,13 @@ export function kafkaFault(cause: unknown, action: string, context: FaultContext
     }
   }
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Fault('unavailable', 'KAFKA_UNAVAILABLE', `Kafka does not answer as it should (${action}): ${reason}`, context, cause);
+  return new Fault(
+    'unavailable',
+    'KAFKA_UNAVAILABLE',
+    `Kafka does not answer as it should (${action}): ${reason}`,
+    context,
+    cause,
+  );
 }
 
 function* chain(cause: unknown): Generator<unknown> {

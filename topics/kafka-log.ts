@@ -5,12 +5,7 @@ import type { Logger } from 'pino';
  * What kafkajs logs as an error although it is the ordinary course of things: after each commit the next transaction
  * meets CONCURRENT_TRANSACTIONS until the markers are written, and is tried again a few milliseconds later.
  */
-const ordinary = [
-  'concurrent transaction',
-  'The group is rebalancing',
-  'rebalance',
-  'Response JoinGroup',
-];
+const ordinary = ['concurrent transaction', 'The group is rebalancing', 'rebalance', 'Response JoinGroup'];
 
 /** Sends kafkajs' log to pino. Everything that it retries by itself is `debug`: a failure that lasts becomes a fault. */
 export function logTo(log: Logger): logCreator {

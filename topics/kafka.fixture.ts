@@ -14,6 +14,10 @@ export interface TestTopics {
   readonly prefix: string;
   /** Makes a topic, empty, and returns its name. */
   create(name: string, partitions: number, configuration?: Readonly<Record<string, string>>): Promise<string>;
+  /** Deletes what lies below the offset in partition 0, as retention would. */
+  deleteRecords(topic: string, beforeOffset: number): Promise<void>;
+  /** What tools show as the offset of a group in partition 0. */
+  committedOffset(groupId: string, topic: string): Promise<number>;
   /** Deletes every topic that was made. */
   drop(): Promise<void>;
 }
@@ -33,9 +37,21 @@ export async function freshTopics(brokers: string, redirect?: KafkaSettings['red
     create: async (name, numPartitions, configuration = {}) => {
       const topic = `${prefix}.${name}`;
       const configEntries = Object.entries(configuration).map(([key, value]) => ({ name: key, value }));
-      await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }], waitForLeaders: true });
+      await admin.createTopics({
+        topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }],
+        waitForLeaders: true,
+      });
       topics.push(topic);
       return topic;
+    },
+    deleteRecords: async (topic, beforeOffset) => {
+      // Makes kafkajs look for the leader, which deleteTopicRecords does not do by itself.
+      await admin.fetchTopicOffsets(topic);
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(beforeOffset) }] });
+    },
+    committedOffset: async (groupId, topic) => {
+      const [shown] = await admin.fetchOffsets({ groupId, topics: [topic] });
+      return Number(shown?.partitions[0]?.offset ?? -1);
     },
     drop: async () => {
       if (topics.length > 0) await admin.deleteTopics({ topics });
@@ -48,7 +64,9 @@ export async function freshTopics(brokers: string, redirect?: KafkaSettings['red
 export async function readAll(connection: KafkaConnection, topic: string): Promise<FetchedRecord[][]> {
   const offsets = await readOffsets(connection, [topic]);
   const partitions: FetchedRecord[][] = Array.from({ length: offsets.size }, () => []);
-  const open = new Map([...offsets].filter(([, { earliest, latest }]) => latest > earliest).map(([name, { latest }]) => [name, latest]));
+  const open = new Map(
+    [...offsets].filter(([, { earliest, latest }]) => latest > earliest).map(([name, { latest }]) => [name, latest]),
+  );
   if (open.size === 0) return partitions;
   const follower = createFollower(connection, [topic]);
   await new Promise<void>((resolve, reject) => {

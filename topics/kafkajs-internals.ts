@@ -102,7 +102,11 @@ export interface ProduceOptions {
   readonly producerEpoch: number;
   readonly topicData: readonly {
     readonly topic: string;
-    readonly partitions: readonly { readonly partition: number; readonly firstSequence: number; readonly messages: readonly unknown[] }[];
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly firstSequence: number;
+      readonly messages: readonly unknown[];
+    }[];
   }[];
 }
 
@@ -133,11 +137,17 @@ export const fetchRequest = load('kafkajs/src/protocol/requests/fetch/v11/reques
   readonly isolationLevel: number;
   readonly topics: readonly {
     readonly topic: string;
-    readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[];
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly fetchOffset: string;
+      readonly maxBytes: number;
+    }[];
   }[];
 }) => InternalRequest;
 
-const protocolErrors = load('kafkajs/src/protocol/error') as { createErrorFromCode(code: number): Error & { readonly type: string } };
+const protocolErrors = load('kafkajs/src/protocol/error') as {
+  createErrorFromCode(code: number): Error & { readonly type: string };
+};
 
 /** The error of an error code of Kafka's protocol; `type` is its name: `OFFSET_OUT_OF_RANGE`. */
 export function errorOfCode(code: number): Error & { readonly type: string } {
@@ -146,7 +156,9 @@ export function errorOfCode(code: number): Error & { readonly type: string } {
 
 /** The same kind of cluster that kafkajs makes for its own consumers: metadata, leaders, connections, retries. */
 export function createCluster(kafka: Kafka): InternalCluster {
-  const key = Object.getOwnPropertySymbols(kafka).find((symbol) => symbol.description === 'private:Kafka:createCluster');
+  const key = Object.getOwnPropertySymbols(kafka).find(
+    (symbol) => symbol.description === 'private:Kafka:createCluster',
+  );
   if (key === undefined) throw new Error('kafkajs is not the pinned version: it has no private:Kafka:createCluster');
   const create = (kafka as unknown as Record<symbol, (options: unknown) => InternalCluster>)[key];
   if (create === undefined) throw new Error('kafkajs is not the pinned version');

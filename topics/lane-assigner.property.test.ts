@@ -36,7 +36,13 @@ test('a group that has not changed keeps its lanes', () => {
 });
 
 test('a member that leaves moves only its own lanes', () => {
-  const left = assignLanes([{ memberId: 'a', lanes: [0, 3] }, { memberId: 'b', lanes: [1] }], 4);
+  const left = assignLanes(
+    [
+      { memberId: 'a', lanes: [0, 3] },
+      { memberId: 'b', lanes: [1] },
+    ],
+    4,
+  );
   expect(left.get('a')).toEqual([0, 3]);
   expect(left.get('b')).toEqual([1, 2]);
 });

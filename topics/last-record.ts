@@ -62,7 +62,12 @@ async function readRange(
   deadline: number,
 ): Promise<Map<string, FetchedRecord>> {
   const last = new Map<string, FetchedRecord>();
-  const limits = { maxWaitMs: 100, bytesMax: 8 * 1024 * 1024, partitionBytesMax: 8 * 1024 * 1024, connection: 1 } as const;
+  const limits = {
+    maxWaitMs: 100,
+    bytesMax: 8 * 1024 * 1024,
+    partitionBytesMax: 8 * 1024 * 1024,
+    connection: 1,
+  } as const;
   let offset = from;
   while (offset < to) {
     const answer = await reader

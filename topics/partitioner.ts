@@ -13,7 +13,8 @@ export function murmur2(bytes: Uint8Array): number {
   const wholeWords = length & ~3;
   let hash = 0x9747b28c ^ length;
   for (let at = 0; at < wholeWords; at += 4) {
-    let word = byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8) | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24);
+    let word =
+      byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8) | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24);
     word = Math.imul(word, multiplier);
     word ^= word >>> 24;
     hash = Math.imul(hash, multiplier) ^ Math.imul(word, multiplier);

@@ -50,7 +50,9 @@ export function installBatchMessages(): void {
 }
 
 function carriesBatches(options: ProduceOptions): boolean {
-  return options.topicData.some(({ partitions }) => partitions.some(({ messages }) => messages[0] instanceof BatchMessage));
+  return options.topicData.some(({ partitions }) =>
+    partitions.some(({ messages }) => messages[0] instanceof BatchMessage),
+  );
 }
 
 function withEncoder(request: InternalRequest, options: ProduceOptions): InternalRequest {

@@ -15,10 +15,7 @@ let throughProxy: KafkaConnection;
 beforeAll(async () => {
   topics = await freshTopics(kafkaBrokers);
   proxy = await BrokerProxy.open(kafkaBrokers.split(',')[0] ?? '');
-  throughProxy = prepareKafka(
-    { brokers: kafkaBrokers.split(','), clientId: 'test', redirect: proxy.redirect },
-    quiet,
-  );
+  throughProxy = prepareKafka({ brokers: kafkaBrokers.split(','), clientId: 'test', redirect: proxy.redirect }, quiet);
 });
 
 afterAll(async () => {
@@ -36,7 +33,11 @@ function records(topic: string, partition: number, values: readonly (string | nu
 }
 
 /** Sends 1, 2, 3 … up to `count` through one failure after another, as the source does: each with its checkpoint. */
-async function publishAll(connection: KafkaConnection, name: string, count: number): Promise<{ topic: string; openings: number }> {
+async function publishAll(
+  connection: KafkaConnection,
+  name: string,
+  count: number,
+): Promise<{ topic: string; openings: number }> {
   const topic = await topics.create(`${name}.data`, 2);
   const checkpoints = await topics.create(`${name}.progress`, 1, { 'cleanup.policy': 'compact' });
   let openings = 0;

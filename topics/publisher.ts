@@ -66,7 +66,13 @@ class Publisher implements TransactionalPublisher {
   #state: State = 'ready';
   #failure: Fault | null = null;
 
-  constructor(client: KafkaClient, producer: Producer, first: Transaction, settings: PublisherSettings, limitMs: number) {
+  constructor(
+    client: KafkaClient,
+    producer: Producer,
+    first: Transaction,
+    settings: PublisherSettings,
+    limitMs: number,
+  ) {
     this.#client = client;
     this.#producer = producer;
     this.#begun = first;
@@ -102,12 +108,16 @@ class Publisher implements TransactionalPublisher {
 
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
-    const orderly = this.#state === 'ready';
+    const before = this.#state;
     this.#state = 'closed';
-    // Whatever is open is aborted by whoever fences us, or by the broker after the transaction's time-out. Aborting
-    // here could hang on a broker that is gone.
-    if (!orderly) this.#client.destroy();
-    await withDeadline(this.#producer.disconnect(), 2_000, () => new Error('disconnecting takes too long')).catch(() => {});
+    // An open transaction hides what others write after it until it times out, so it is ended where that is possible.
+    // What a failed call left open is aborted when a successor fences us.
+    const aborting = before === 'transaction' ? this.#current().abort() : Promise.resolve();
+    await withDeadline(aborting, 2_000, () => new Error('aborting takes too long')).catch(() => {});
+    if (before === 'busy' || before === 'dead') this.#client.destroy();
+    await withDeadline(this.#producer.disconnect(), 2_000, () => new Error('disconnecting takes too long')).catch(
+      () => {},
+    );
     this.#client.destroy();
   }
 
@@ -165,5 +175,7 @@ class Publisher implements TransactionalPublisher {
 }
 
 function tooLate(action: string, limitMs: number): Fault {
-  return new Fault('unavailable', 'KAFKA_UNAVAILABLE', `Kafka did not answer within ${limitMs} ms (${action}).`, { limitMs });
+  return new Fault('unavailable', 'KAFKA_UNAVAILABLE', `Kafka did not answer within ${limitMs} ms (${action}).`, {
+    limitMs,
+  });
 }

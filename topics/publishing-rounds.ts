@@ -21,7 +21,9 @@ export function* splitIntoRounds(
   sequences: ReadonlyMap<string, number>,
   batchBytesMax: number,
 ): Generator<Round> {
-  let open = records.map((one) => ({ one, headers: encodeHeaders(one.headers), from: 0 })).filter(({ one }) => one.keys.length > 0);
+  let open = records
+    .map((one) => ({ one, headers: encodeHeaders(one.headers), from: 0 }))
+    .filter(({ one }) => one.keys.length > 0);
   for (const { one } of open) {
     if (one.keys.length !== one.values.length) throw new Error('as many keys as values');
   }

@@ -12,7 +12,10 @@ const original = createRequire(import.meta.url)('kafkajs/src/protocol/requests/p
 const bytes = fc.option(fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array)));
 const partition = fc.record({
   records: fc.array(fc.tuple(bytes, bytes), { minLength: 1, maxLength: 70 }),
-  headers: fc.dictionary(fc.string({ minLength: 1, maxLength: 10 }), fc.string({ maxLength: 80 }), { maxKeys: 3, noNullPrototype: true }),
+  headers: fc.dictionary(fc.string({ minLength: 1, maxLength: 10 }), fc.string({ maxLength: 80 }), {
+    maxKeys: 3,
+    noNullPrototype: true,
+  }),
   firstSequence: fc.integer({ min: 0, max: 0x7fff_ffff }),
 });
 const topicData = fc.uniqueArray(

@@ -50,7 +50,12 @@ export function encodeHeaders(headers: Readonly<Record<string, string | Buffer>>
 }
 
 /** Bytes of one record, its own length included. `offsetDelta` is its index in the batch. */
-export function recordBytes(key: Buffer | null, value: Buffer | null, headerBytes: number, offsetDelta: number): number {
+export function recordBytes(
+  key: Buffer | null,
+  value: Buffer | null,
+  headerBytes: number,
+  offsetDelta: number,
+): number {
   const body = recordBodyBytes(key, value, headerBytes, offsetDelta);
   return varintBytes(body) + body;
 }
@@ -65,7 +70,12 @@ export function recordBatchBytes(records: BatchRecords): number {
 }
 
 /** Writes the batch at `start` and returns the offset after it. The caller has made room: `recordBatchBytes`. */
-export function writeRecordBatch(target: Buffer, start: number, records: BatchRecords, producer: BatchProducer): number {
+export function writeRecordBatch(
+  target: Buffer,
+  start: number,
+  records: BatchRecords,
+  producer: BatchProducer,
+): number {
   const { keys, values, from, to, headers } = records;
   const count = to - from;
   let at = start + batchHeaderBytes;

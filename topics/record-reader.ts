@@ -63,7 +63,8 @@ export function readRecords(
       if (compression === 0) readBatch(bytes, start + 61, count, baseOffset, fromOffset, records);
       else if (compression === gzip) {
         readBatch(gunzipSync(bytes.subarray(start + 61, end)), 0, count, baseOffset, fromOffset, records);
-      } else throw unreadable(baseOffset, `its compression ${compression} is not supported: set compression.type=producer`);
+      } else
+        throw unreadable(baseOffset, `its compression ${compression} is not supported: set compression.type=producer`);
     }
     nextOffset = Math.max(nextOffset, lastOffset + 1);
     start = end;
@@ -147,7 +148,12 @@ export function readOffset(bytes: Buffer, at: number): number {
 }
 
 function unreadable(offset: number, reason: string): Fault {
-  return new Fault('corrupt', 'RECORD_BATCH_UNREADABLE', `The record batch at offset ${offset} can not be read: ${reason}.`, {
-    offset,
-  });
+  return new Fault(
+    'corrupt',
+    'RECORD_BATCH_UNREADABLE',
+    `The record batch at offset ${offset} can not be read: ${reason}.`,
+    {
+      offset,
+    },
+  );
 }

@@ -109,7 +109,12 @@ class Subscriber implements LaneSubscriber {
   }
 
   /** One turn per generation of the group. */
-  async #hold(reader: TopicReader, membership: GroupMembership, listener: LaneListener, begun: () => void): Promise<void> {
+  async #hold(
+    reader: TopicReader,
+    membership: GroupMembership,
+    listener: LaneListener,
+    begun: () => void,
+  ): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       const lanes = await membership.join();
@@ -185,7 +190,8 @@ class Subscriber implements LaneSubscriber {
 function deliver(listener: LaneListener, batch: FetchedBatch): number {
   if (listener.batch(batch)) return batch.nextOffset;
   const expected = listener.expectedOffset(batch.topic, batch.partition);
-  if (expected === batch.fetchedOffset) throw new Error(`${batch.topic}/${batch.partition}: the expected batch was refused`);
+  if (expected === batch.fetchedOffset)
+    throw new Error(`${batch.topic}/${batch.partition}: the expected batch was refused`);
   return expected;
 }
 

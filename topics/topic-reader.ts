@@ -4,7 +4,13 @@ import type { KafkaClient, KafkaConnection } from './connection.ts';
 import { withDeadline } from './deadline.ts';
 import { type FetchResponse, fetchResponse } from './fetch-response.ts';
 import { kafkaFault } from './kafka-fault.ts';
-import { createCluster, errorOfCode, fetchRequest, type InternalBroker, type InternalCluster } from './kafkajs-internals.ts';
+import {
+  createCluster,
+  errorOfCode,
+  fetchRequest,
+  type InternalBroker,
+  type InternalCluster,
+} from './kafkajs-internals.ts';
 
 export interface WantedPartition {
   readonly topic: string;
@@ -29,7 +35,6 @@ const openLimitMs = 15_000;
  *
  * The consumer of kafkajs resets an offset that is out of range without a word, hides batches that hold only control
  * records, fetches after a rebalance before it can be told from where, and sends heartbeats only between batches.
- * See docs/decisions for the reasons in full.
  */
 export class TopicReader {
   readonly topics: readonly string[];
