@@ -1,0 +1,104 @@
+import type { EntityTable, ItemKind } from './entities.ts';
+import type { Ending, Items, Version } from './versions.ts';
+
+/** COPY's text format: columns by tab, rows by newline, `\N` for null. */
+export const copyNull = '\\N';
+
+const special = /[\\\t\n\r]/g;
+const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+export function copyField(text: string | null | undefined): string {
+  if (text === null || text === undefined) return copyNull;
+  return text.search(special) === -1 ? text : text.replace(special, (found) => escapes[found] ?? found);
+}
+
+/** A one-dimensional text array, quoted for the array parser first and for COPY after. */
+export function copyTextArray(texts: readonly string[]): string {
+  return copyField(`{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`);
+}
+
+const dates = new Map<number, string>();
+
+/** Days since 1970-01-01 as an ISO date; years beyond 9999 and before 1 as PostgreSQL writes them. */
+export function dateText(day: number): string {
+  const known = dates.get(day);
+  if (known !== undefined) return known;
+  const at = new Date(day * 86_400_000);
+  const year = at.getUTCFullYear();
+  const shown = year > 0 ? year : 1 - year;
+  const text = `${String(shown).padStart(4, '0')}-${pad(at.getUTCMonth() + 1)}-${pad(at.getUTCDate())}${year > 0 ? '' : ' BC'}`;
+  if (dates.size > 100_000) dates.clear();
+  dates.set(day, text);
+  return text;
+}
+
+function pad(number: number): string {
+  return String(number).padStart(2, '0');
+}
+
+let lastMicros = Number.NaN;
+let lastTimestamp = '';
+
+/** Epoch microseconds as a timestamptz. Events of one transaction come one after the other. */
+export function timestampText(micros: number): string {
+  if (micros === lastMicros) return lastTimestamp;
+  const seconds = Math.floor(micros / 1_000_000);
+  const rest = String(micros - seconds * 1_000_000).padStart(6, '0');
+  lastTimestamp = `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${rest}+00`;
+  lastMicros = micros;
+  return lastTimestamp;
+}
+
+/** Integer millionths as a decimal. */
+export function millionthsText(value: number): string {
+  const absolute = Math.abs(value);
+  const whole = Math.floor(absolute / 1_000_000);
+  const rest = String(absolute - whole * 1_000_000).padStart(6, '0');
+  return `${value < 0 ? '-' : ''}${whole}.${rest}`;
+}
+
+function itemText(kind: ItemKind, value: unknown): string {
+  if (value === null || value === undefined) return copyNull;
+  switch (kind) {
+    case 'text':
+      return copyField(String(value));
+    case 'date':
+      return dateText(Number(value));
+    case 'boolean':
+      return value === true ? 't' : 'f';
+    case 'millionths':
+      return millionthsText(Number(value));
+    case 'integer':
+      return String(value);
+  }
+}
+
+/** The items in the table's order, each followed by a tab. */
+export function itemFields(table: EntityTable, items: Items): string {
+  let row = '';
+  for (const [name, kind] of table.items) row += `${itemText(kind, items[name])}\t`;
+  return row;
+}
+
+/** The columns that `stampFields` fills, in its order. */
+export const stampColumns = ['source', 'generation', 'lsn', 'ordinal', 'xid', 'committed_at', 'source_time'] as const;
+
+export function stampFields(version: Version): string {
+  const committed = timestampText(version.committedAt);
+  const sourceTime = version.sourceTime === version.committedAt ? committed : timestampText(version.sourceTime);
+  return `${copyField(version.source)}\t${version.generation}\t${version.lsn}\t${version.ordinal}\t${version.xid}\t${committed}\t${sourceTime}`;
+}
+
+export const decidedColumns = ['decided_generation', 'decided_lsn', 'decided_ordinal', 'decided_at'] as const;
+
+export function decidedFields({ decided }: Version): string {
+  if (decided === null) return '\\N\t\\N\t\\N\t\\N';
+  const { generation, lsn, ordinal } = decided.position;
+  return `${generation}\t${lsn}\t${ordinal}\t${timestampText(decided.sourceTime)}`;
+}
+
+export const endingColumns = ['generation_to', 'lsn_to', 'ordinal_to', 'xid_to'] as const;
+
+export function endingFields(ending: Ending): string {
+  return `${ending.generation}\t${ending.lsn}\t${ending.ordinal}\t${ending.xid}`;
+}

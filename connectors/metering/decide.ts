@@ -1,0 +1,148 @@
+import { comparePositions, type Position } from '../../avro/position.ts';
+import type { LaneEvent, Unit } from '../sink/contract.ts';
+import type { BatchState } from './batch-state.ts';
+import { decideAsset, decideMpan, emptyView, type UnitCourt } from './decide-unit.ts';
+import { Effects, type HeldRow } from './effects.ts';
+import type { KeyState } from './key-state.ts';
+import { londonDay } from './rules/calendar.ts';
+import type {
+  Circumstances,
+  Entity,
+  ItemsOf,
+  ReferenceView,
+  RuleParameters,
+  StoreView,
+  Subject,
+  Verdict,
+} from './rules/contract.ts';
+import { expire, heldCodes, settleHeld, type Settlement } from './settle.ts';
+import type { Decision, HeldEvent, Items } from './versions.ts';
+
+/** The rule book, or what a test puts in its place. */
+export type Judge = (subject: Subject, circumstances: Circumstances) => Verdict;
+
+export interface DecideRules {
+  readonly judge: Judge;
+  readonly parameters: RuleParameters;
+}
+
+/** What a hold waits for: a change of reference data, or of what Flow 1 says of the MPAN. */
+export const referenceCodes: readonly string[] = ['PARTICIPANT_UNKNOWN', 'MAP_UNKNOWN'];
+const pointCodes: readonly string[] = ['METERING_POINT_UNKNOWN', 'SUPPLIER_MISMATCH'];
+
+/**
+ * Judges the events of one lane batch against a state and gathers what follows. No I/O and no clock: the same units on
+ * the same state always give the same effects, however they are cut into batches.
+ */
+export class Decider implements UnitCourt {
+  readonly effects = new Effects();
+  readonly parameters: RuleParameters;
+  readonly reference: ReferenceView;
+  private readonly state: BatchState;
+  private readonly ruleBook: Judge;
+
+  constructor(state: BatchState, rules: DecideRules, reference: ReferenceView) {
+    this.state = state;
+    this.ruleBook = rules.judge;
+    this.parameters = rules.parameters;
+    this.reference = reference;
+  }
+
+  /** Judges one unit: events of lane topics only, of no truncate. */
+  unit({ events }: Unit, isLoading: boolean): void {
+    const only = events[0];
+    if (events.length === 1 && only !== undefined) {
+      this.group(only.topic.endsWith('.meter-asset'), only.key, events, isLoading);
+      return;
+    }
+    const mpans = new Map<string, LaneEvent[]>();
+    const assets = new Map<string, LaneEvent[]>();
+    for (const event of events) {
+      const groups = event.topic.endsWith('.meter-asset') ? assets : mpans;
+      const group = groups.get(event.key);
+      if (group === undefined) groups.set(event.key, [event]);
+      else group.push(event);
+    }
+    for (const [key, group] of mpans) this.group(false, key, group, isLoading);
+    for (const [key, group] of assets) this.group(true, key, group, isLoading);
+  }
+
+  private group(isAsset: boolean, key: string, events: readonly LaneEvent[], isLoading: boolean): void {
+    if (isAsset) {
+      decideAsset(this, this.state.asset(key), events, isLoading);
+      return;
+    }
+    const mpan = this.state.mpan(key);
+    const pointBefore = mpan.meteringPoint.accepted;
+    decideMpan(this, mpan, events, isLoading);
+    if (mpan.meteringPoint.accepted === pointBefore) return;
+    const trigger = events.findLast(({ topic }) => topic.endsWith('.metering-point'));
+    if (trigger === undefined) return;
+    const decision: Decision = { position: trigger.event.source, sourceTime: trigger.event.source.sourceTime };
+    for (const { state, held } of waitingOf(mpan.byId.values())) {
+      if (heldCodes(held).some((code) => pointCodes.includes(code))) this.again(state, held, decision);
+    }
+  }
+
+  /** Judges the held events again that wait for one of the codes, in the order of their positions (P17). */
+  release(codes: readonly string[], decisionOf: (held: HeldEvent) => Decision): void {
+    for (const { state, held } of waitingOf(this.state.waiting())) {
+      if (heldCodes(held).some((code) => codes.includes(code))) this.again(state, held, decisionOf(held));
+    }
+  }
+
+  /** Ends the holds whose deadline (epoch microseconds) is before the source time. */
+  expire(sourceTime: number): void {
+    for (const { state, held } of waitingOf(this.state.waiting())) {
+      if (held.due !== null && held.due < sourceTime) expire(this, state, held);
+    }
+  }
+
+  judge(state: KeyState, settlement: Settlement, previous: Items | null, view: StoreView): Verdict {
+    const { event, items } = settlement;
+    const entity = state.table.entity as Entity;
+    const recordType = event.recordType as Subject['recordType'];
+    return this.ruleBook(
+      {
+        entity,
+        recordType,
+        items: items as unknown as ItemsOf[Entity],
+        invalid: event.invalid,
+        senderId: event.senderId,
+        previous: previous as unknown as ItemsOf[Entity] | null,
+      },
+      {
+        reference: this.reference,
+        store: view,
+        parameters: this.parameters,
+        // A rule about today means the day of the event, whenever it is judged: a replay decides the same.
+        today: londonDay(event.source.sourceTime),
+      },
+    );
+  }
+
+  private again(state: KeyState, held: HeldEvent, decision: Decision): void {
+    // An event before it in the same pass may have ended it.
+    if (!state.held.some(({ id }) => id === held.id)) return;
+    const mpan = state.table.entity === 'meter_asset' ? null : this.state.mpan(state.laneKey);
+    const view = mpan ?? emptyView();
+    view.lastEventOpen = true;
+    const settlement: Settlement = { ...held, items: held.event as unknown as Items };
+    const verdict = this.judge(state, settlement, state.accepted?.items ?? null, view);
+    if (verdict.kind === 'accept') this.effects.warn(verdict.warnings);
+    settleHeld(this, state, held, verdict, decision);
+  }
+}
+
+function waitingOf(states: Iterable<KeyState>): readonly HeldRow[] {
+  const rows: HeldRow[] = [];
+  for (const state of states) for (const held of state.held) rows.push({ state, held });
+  return rows.sort((a, b) => comparePositions(a.held, b.held) || (a.state.key < b.state.key ? -1 : 1));
+}
+
+/** Is the unit still within the initial load (P12)? */
+export function isLoadingAt(loadCompleteAt: Position | null, { generation, lsn, events }: Unit): boolean {
+  if (loadCompleteAt === null) return true;
+  const ordinal = events[0]?.event.source.ordinal ?? 0;
+  return comparePositions({ generation, lsn, ordinal }, loadCompleteAt) <= 0;
+}

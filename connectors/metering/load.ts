@@ -1,0 +1,152 @@
+import type { ClientBase } from 'pg';
+import type { DecodedEvent, Item } from '../../avro/envelope.ts';
+import { BatchState, type StoredRow, troubleName } from './batch-state.ts';
+import { type EntityTable, appointmentTable, type ItemKind, meterAssetTable, meteringPointTable } from './entities.ts';
+import type { Trouble } from './key-state.ts';
+import type { BrokenRule } from './rules/contract.ts';
+import { statementsOf } from './statements.ts';
+import type { HeldEvent, OpenRejection, Received } from './versions.ts';
+
+type Row = readonly (string | null)[];
+
+/** Rows as PostgreSQL's text, which is parsed here: by what an item is, not by its column's type. */
+export async function readRows(client: ClientBase, text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+  const result = await client.query({ text, values: [...values], rowMode: 'array', types: rawTypes });
+  return result.rows as Row[];
+}
+
+const rawTypes = { getTypeParser: () => (text: unknown) => text } as const;
+
+const selects = new Map([meteringPointTable, appointmentTable, meterAssetTable].map((table) => [table, statementsOf(table).select]));
+
+/** What the store has of the keys, and of what is open about them. One query per table that has keys. */
+export async function loadState(
+  client: ClientBase,
+  mpans: ReadonlySet<string>,
+  assets: ReadonlySet<string>,
+): Promise<BatchState> {
+  const rows = new Map<EntityTable, readonly StoredRow[]>();
+  if (mpans.size > 0) {
+    const keys = [...mpans];
+    for (const table of [meteringPointTable, appointmentTable]) rows.set(table, await loadTable(client, table, keys));
+  }
+  if (assets.size > 0) rows.set(meterAssetTable, await loadTable(client, meterAssetTable, [...assets]));
+  return new BatchState(rows, await loadTroubles(client, [...mpans, ...assets]));
+}
+
+async function loadTable(client: ClientBase, table: EntityTable, keys: readonly string[]): Promise<readonly StoredRow[]> {
+  const rows = await readRows(client, selects.get(table) ?? statementsOf(table).select, [keys]);
+  return rows.map((row) => storedRow(table, row));
+}
+
+/** A row of `select`: the items, the position, and for a metering point its timeline. */
+export function storedRow(table: EntityTable, row: Row): StoredRow {
+  const items: Record<string, Item> = {};
+  let at = 0;
+  for (const [name, kind] of table.items) {
+    items[name] = itemOf(kind, row[at] ?? null);
+    at += 1;
+  }
+  const key = table === appointmentTable ? row[0] : items[table.key[0] ?? ''];
+  const laneKey = table.laneKey === null ? '' : items[table.laneKey];
+  return {
+    laneKey: String(laneKey),
+    key: String(key),
+    version: { items, generation: Number(row[at]), lsn: Number(row[at + 1]), ordinal: Number(row[at + 2]) },
+    timeline: row[at + 3] ?? null,
+  };
+}
+
+function itemOf(kind: ItemKind, text: string | null): Item {
+  if (text === null) return null;
+  switch (kind) {
+    case 'text':
+      return text;
+    case 'date':
+    case 'millionths':
+    case 'integer':
+      return Number(text);
+    case 'boolean':
+      return text === 't';
+  }
+}
+
+async function loadTroubles(client: ClientBase, laneKeys: readonly string[]): Promise<ReadonlyMap<string, Trouble>> {
+  const lasts = await readRows(
+    client,
+    'SELECT lane_key, entity, entity_key, topic, generation, lsn, ordinal, event FROM metering.last_received WHERE lane_key = ANY($1)',
+    [laneKeys],
+  );
+  if (lasts.length === 0) return noTroubles;
+  const troubled = [...new Set(lasts.map(([laneKey]) => laneKey))];
+  const rejections = await loadRejections(client, troubled);
+  const held = await loadHeld(client, troubled);
+  return new Map(
+    lasts.map(([laneKey, entity, key, topic, generation, lsn, ordinal, event]) => {
+      const last: Received = { ...received(topic, generation, lsn, ordinal), event: eventOf(event) };
+      const name = troubleName(String(laneKey), String(entity), String(key));
+      const trouble: Trouble = {
+        laneKey: String(laneKey),
+        entity: String(entity),
+        key: String(key),
+        last,
+        rejections: rejections.get(name) ?? [],
+        held: held.get(name) ?? [],
+      };
+      return [name, trouble];
+    }),
+  );
+}
+
+const noTroubles: ReadonlyMap<string, Trouble> = new Map();
+
+async function loadRejections(client: ClientBase, laneKeys: readonly unknown[]): Promise<ReadonlyMap<string, OpenRejection[]>> {
+  const rows = await readRows(
+    client,
+    `SELECT lane_key, entity, entity_key, topic, generation, lsn, ordinal, rejection_id FROM metering.rejection
+     WHERE status = 'open' AND lane_key = ANY($1) ORDER BY generation, lsn, ordinal`,
+    [laneKeys],
+  );
+  return grouped(rows, ([, , , topic, generation, lsn, ordinal, id]) => ({
+    ...received(topic, generation, lsn, ordinal),
+    id: String(id),
+  }));
+}
+
+async function loadHeld(client: ClientBase, laneKeys: readonly unknown[]): Promise<ReadonlyMap<string, HeldEvent[]>> {
+  const rows = await readRows(
+    client,
+    `SELECT lane_key, entity, entity_key, topic, generation, lsn, ordinal, held_id, details,
+            (extract(epoch FROM due) * 1000000)::bigint, event
+     FROM metering.held WHERE lane_key = ANY($1) ORDER BY generation, lsn, ordinal`,
+    [laneKeys],
+  );
+  return grouped(rows, ([, , , topic, generation, lsn, ordinal, id, details, due, event]) => ({
+    ...received(topic, generation, lsn, ordinal),
+    id: String(id),
+    broken: JSON.parse(String(details)) as BrokenRule[],
+    due: due === null || due === undefined ? null : Number(due),
+    event: eventOf(event),
+  }));
+}
+
+function grouped<T>(rows: readonly Row[], valueOf: (row: Row) => T): ReadonlyMap<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) {
+    const name = troubleName(String(row[0]), String(row[1]), String(row[2]));
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [valueOf(row)]);
+    else group.push(valueOf(row));
+  }
+  return groups;
+}
+
+type Text = string | null | undefined;
+
+function received(topic: Text, generation: Text, lsn: Text, ordinal: Text): Omit<Received, 'event'> {
+  return { topic: String(topic), generation: Number(generation), lsn: Number(lsn), ordinal: Number(ordinal) };
+}
+
+function eventOf(json: Text): DecodedEvent {
+  return JSON.parse(String(json)) as DecodedEvent;
+}

@@ -1,0 +1,83 @@
+import type { ClientBase } from 'pg';
+import type { LaneEvent } from '../sink/contract.ts';
+import type { Effects } from './effects.ts';
+import { distributorTable, type EntityTable, participantTable, tableOfTopic } from './entities.ts';
+import { KeyState } from './key-state.ts';
+import { readRows, storedRow } from './load.ts';
+import { statementsOf } from './statements.ts';
+import { type Items, itemsOf, type StoredVersion, sameItems, versionOf } from './versions.ts';
+
+interface ReferenceRow {
+  readonly version: StoredVersion;
+}
+
+/**
+ * The tables of reference data, which one lane writes: all rows are in memory (some thousand), so that a change needs
+ * no query. No rule judges them.
+ */
+export class ReferenceTables {
+  private rows: Map<EntityTable, Map<string, ReferenceRow>> | null = null;
+  private states = new Map<string, KeyState>();
+
+  async load(client: ClientBase): Promise<void> {
+    if (this.rows !== null) return;
+    this.rows = new Map();
+    for (const table of [participantTable, distributorTable]) {
+      const found = await readRows(client, statementsOf(table).select, []);
+      const byKey = found.map((row) => storedRow(table, row).version);
+      this.rows.set(table, new Map(byKey.map((version) => [keyOf(table, version.items), { version }])));
+    }
+  }
+
+  decide(effects: Effects, { event, topic }: LaneEvent): void {
+    const table = tableOfTopic(topic, event.source.name);
+    if (table === null || this.rows === null) return;
+    if (event.recordType === 'truncate') {
+      for (const { version } of this.rows.get(table)?.values() ?? []) {
+        const state = this.state(table, version.items);
+        if (state.accepted !== null) state.replace(null, event.source, effects.past);
+      }
+      for (const state of this.states.values()) {
+        if (state.table === table && state.accepted !== null) state.replace(null, event.source, effects.past);
+      }
+      effects.count(topic, 'applied', 1);
+      return;
+    }
+    const state = this.state(table, event as unknown as Items);
+    const before = state.accepted?.items ?? null;
+    const items = itemsOf(event, before);
+    const changesNothing =
+      state.covers(event.source, event) ||
+      (event.recordType === 'delete' ? before === null : before !== null && sameItems(table, before, items));
+    if (!changesNothing) {
+      state.replace(event.recordType === 'delete' ? null : versionOf(event, items, null), event.source, effects.past);
+    }
+    effects.count(topic, changesNothing ? 'unchanged' : 'applied', 1);
+  }
+
+  /** The keys that were changed since the last call, to be written. */
+  takeTouched(): readonly KeyState[] {
+    const touched = [...this.states.values()].filter((state) => state.touched);
+    this.states = new Map();
+    for (const { table, key, accepted } of touched) {
+      if (accepted === null) this.rows?.get(table)?.delete(key);
+      else this.rows?.get(table)?.set(key, { version: accepted });
+    }
+    return touched;
+  }
+
+  private state(table: EntityTable, items: Items): KeyState {
+    const key = keyOf(table, items);
+    const name = `${table.entity}|${key}`;
+    let state = this.states.get(name);
+    if (state === undefined) {
+      state = new KeyState(table, '', key, this.rows?.get(table)?.get(key)?.version ?? null, null, null);
+      this.states.set(name, state);
+    }
+    return state;
+  }
+}
+
+function keyOf(table: EntityTable, items: Items): string {
+  return JSON.stringify(table.key.map((name) => items[name] ?? null));
+}

@@ -1,0 +1,99 @@
+import type { DecodedEvent, Item } from '../../avro/envelope.ts';
+import type { Position } from '../../avro/position.ts';
+import type { EntityTable } from './entities.ts';
+import type { BrokenRule } from './rules/contract.ts';
+
+/** The items of a row by name. An event is one as it is: its envelope's names are no items. */
+export type Items = Readonly<Record<string, Item>>;
+
+/** Where a hold let an event go, when that was later than the event's own position (P17). */
+export interface Decision {
+  readonly position: Position;
+  /** Source time of the decision, epoch microseconds. */
+  readonly sourceTime: number;
+}
+
+/** What one event said of one key, as it is or is to be in the store. Times are epoch microseconds. */
+export interface Version extends Position {
+  readonly items: Items;
+  readonly source: string;
+  readonly xid: number;
+  readonly committedAt: number;
+  readonly sourceTime: number;
+  readonly decided: Decision | null;
+}
+
+/** The position of the event that ended a version. */
+export interface Ending extends Position {
+  readonly xid: number;
+}
+
+/** A version that came and went within one batch: it goes straight to history. */
+export interface PastVersion {
+  readonly table: EntityTable;
+  readonly version: Version;
+  readonly ending: Ending;
+}
+
+/** The version that is in the store: what is needed of it to judge and to compare. */
+export interface StoredVersion extends Position {
+  readonly items: Items;
+}
+
+/** An event of a table, as it is kept while it waits and as it is judged. */
+export interface Received extends Position {
+  readonly topic: string;
+  readonly event: DecodedEvent;
+}
+
+export interface HeldEvent extends Received {
+  readonly id: string;
+  /** Why it waits. */
+  readonly broken: readonly BrokenRule[];
+  /** Epoch microseconds; null while it waits for the initial load. */
+  readonly due: number | null;
+}
+
+export interface OpenRejection extends Position {
+  readonly id: string;
+  readonly topic: string;
+}
+
+/** A version made by an event, with items that the source did not send taken from what was received before. */
+export function versionOf(event: DecodedEvent, items: Items, decided: Decision | null): Version {
+  const source = event.source;
+  return {
+    items,
+    source: source.name,
+    generation: source.generation,
+    lsn: source.lsn,
+    ordinal: source.ordinal,
+    xid: source.xid,
+    committedAt: source.committedAt,
+    sourceTime: source.sourceTime,
+    decided,
+  };
+}
+
+/** The event's items: itself, or a copy with the unsent items of the last received content. */
+export function itemsOf(event: DecodedEvent, previous: Items | null): Items {
+  // The event is a superset of its items, and avsc made every one of them an Item.
+  const items = event as unknown as Items;
+  if (event.unchanged.length === 0 || previous === null) return items;
+  const copy: Record<string, Item> = { ...items };
+  for (const name of event.unchanged) copy[name] = previous[name] ?? null;
+  return copy;
+}
+
+/** Do two rows say the same? A missing item (the unmetered topic has no meter id) is null. */
+export function sameItems(table: EntityTable, a: Items, b: Items): boolean {
+  for (const [name] of table.items) {
+    if ((a[name] ?? null) !== (b[name] ?? null)) return false;
+  }
+  return true;
+}
+
+export function hasInvalid(event: DecodedEvent): boolean {
+  for (const _ in event.invalid) return true;
+  return false;
+}

@@ -1,0 +1,116 @@
+import type { ClientBase } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { finished } from 'node:stream/promises';
+import { copyField, decidedFields, endingFields, itemFields, stampFields } from './copy-text.ts';
+import { type EntityTable, entityTables, type ItemKind } from './entities.ts';
+import type { KeyState } from './key-state.ts';
+import { statementsOf, type TableStatements } from './statements.ts';
+import type { Items, PastVersion } from './versions.ts';
+
+/** Sends rows in COPY's text format. */
+export async function copyRows(client: ClientBase, copy: string, rows: readonly string[]): Promise<void> {
+  if (rows.length === 0) return;
+  const stream = client.query(copyFrom(copy));
+  const done = finished(stream);
+  stream.end(Buffer.from(rows.join('')));
+  await done;
+}
+
+interface TableRows {
+  readonly added: string[];
+  readonly changed: string[];
+  readonly gone: string[];
+  readonly past: string[];
+}
+
+/**
+ * Writes versions set-wise. Keeps count of what it has put into its connection's temporary tables, which are empty
+ * only after the transaction.
+ */
+export class VersionWriter {
+  private readonly statements = new Map<EntityTable, TableStatements>();
+  private readonly prepared = new WeakSet<ClientBase>();
+  private readonly dirty = new Set<EntityTable>();
+
+  constructor() {
+    for (const table of Object.values(entityTables)) this.statements.set(table, statementsOf(table));
+  }
+
+  /** To be called when a transaction begins. */
+  async begin(client: ClientBase): Promise<void> {
+    this.dirty.clear();
+    if (this.prepared.has(client)) return;
+    const create = [...this.statements.values()].flatMap(({ createTemporary }) => createTemporary);
+    // The planner knows nothing of temporary tables: keys are few against the store, so that every look-up is by index.
+    const plans = ['enable_hashjoin', 'enable_mergejoin', 'enable_seqscan'].map((name) => `SET ${name} = off`);
+    await client.query([...plans, ...create].join(';'));
+    this.prepared.add(client);
+  }
+
+  async write(client: ClientBase, states: Iterable<KeyState>, past: readonly PastVersion[]): Promise<void> {
+    const rows = new Map<EntityTable, TableRows>();
+    const rowsOf = (table: EntityTable): TableRows => {
+      let found = rows.get(table);
+      if (found === undefined) {
+        found = { added: [], changed: [], gone: [], past: [] };
+        rows.set(table, found);
+      }
+      return found;
+    };
+    for (const state of states) if (state.touched) addState(rowsOf(state.table), state);
+    for (const { table, version, ending } of past) {
+      rowsOf(table).past.push(
+        `${itemFields(table, version.items)}${stampFields(version)}\t${decidedFields(version)}\t${endingFields(ending)}\n`,
+      );
+    }
+    for (const [table, ofTable] of rows) await this.writeTable(client, table, ofTable);
+  }
+
+  private async writeTable(client: ClientBase, table: EntityTable, rows: TableRows): Promise<void> {
+    const statements = this.statements.get(table) ?? statementsOf(table);
+    if (rows.changed.length > 0 || rows.gone.length > 0) {
+      if (this.dirty.has(table)) await client.query(statements.clearTemporary);
+      this.dirty.add(table);
+    }
+    if (rows.gone.length > 0) {
+      await copyRows(client, statements.copyGone, rows.gone);
+      await client.query(statements.endGone);
+      await client.query(statements.remove);
+    }
+    if (rows.changed.length > 0) {
+      await copyRows(client, statements.copyChanged, rows.changed);
+      await client.query(statements.endChanged);
+      await client.query(statements.update);
+    }
+    await copyRows(client, statements.copyNew, rows.added);
+    await copyRows(client, statements.copyPast, rows.past);
+  }
+}
+
+function addState(rows: TableRows, state: KeyState): void {
+  const { table, stored, made, ending, timeline } = state;
+  if (made === null) {
+    if (stored !== null && ending !== null) {
+      rows.gone.push(`${keyFields(table, stored.items)}${endingFields(ending)}\n`);
+    }
+    return;
+  }
+  const kept = table.entity === 'metering_point' ? `\t${copyField(timeline)}` : '';
+  const row = `${itemFields(table, made.items)}${stampFields(made)}\t${decidedFields(made)}${kept}`;
+  if (stored === null || ending === null) rows.added.push(`${row}\n`);
+  else rows.changed.push(`${row}\t${endingFields(ending)}\n`);
+}
+
+/** The key's items in the table's order, each followed by a tab. */
+function keyFields(table: EntityTable, items: Items): string {
+  const own = keyTables.get(table) ?? table;
+  return itemFields(own, items);
+}
+
+const keyTables: ReadonlyMap<EntityTable, EntityTable> = new Map(
+  Object.values(entityTables).map((table) => {
+    const items: (readonly [string, ItemKind])[] = table.items.filter(([name]) => table.key.includes(name));
+    return [table, { ...table, items }];
+  }),
+);
+
