@@ -8,13 +8,13 @@ import { readSettings } from './settings.ts';
 
 /** `concord env`: where everything is, with credentials. */
 export function envCommand(): Command {
-  return withCommonOptions(new Command('env').description('print where databases, brokers, registry and console are')).action(
-    (options: CommonOptions) => {
-      const addresses = addressesOf(options);
-      if (options.json === true) printJson(addresses);
-      else printTable(['name', 'address'], Object.entries(addresses), '');
-    },
-  );
+  return withCommonOptions(
+    new Command('env').description('print where databases, brokers, registry and console are'),
+  ).action((options: CommonOptions) => {
+    const addresses = addressesOf(options);
+    if (options.json === true) printJson(addresses);
+    else printTable(['name', 'address'], Object.entries(addresses), '');
+  });
 }
 
 function addressesOf(options: CommonOptions): StackAddresses {

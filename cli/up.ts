@@ -4,6 +4,7 @@ import { livePids } from '../local/processes.ts';
 import { readAddresses } from '../local/stack.ts';
 import { portNames, readState, type PortName } from '../local/state.ts';
 import { demandNoSupervisor, supervise } from '../local/supervisor.ts';
+import { untilInterrupted } from './interruption.ts';
 import { placeOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson, UsageError } from './output.ts';
 import { whereToLook } from './env.ts';
@@ -17,24 +18,35 @@ interface UpOptions extends CommonOptions {
 
 /** `concord up`: starts what is missing of the embedded stack and of both sides. */
 export function upCommand(): Command {
-  return withCommonOptions(new Command('up').description('start what is missing of the embedded stack and of both sides'))
+  return withCommonOptions(
+    new Command('up').description('start what is missing of the embedded stack and of both sides'),
+  )
     .option('--detach', 'return when everything is ready, and leave it running')
-    .option('--sample <points>', 'fill a new data directory with that many metering points (default: none)', wholeNumber)
+    .option(
+      '--sample <points>',
+      'fill a new data directory with that many metering points (default: none)',
+      wholeNumber,
+    )
     .option('--port <name=number>', `use this port (${portNames.join(', ')}); may be repeated`, collectPort, {})
     .action(up);
 }
 
 async function up(options: UpOptions): Promise<void> {
   if (options.config !== undefined) {
-    throw new UsageError('`concord up` starts the embedded stack: give --data-dir. For servers of your own use `concord run --config`.');
+    throw new UsageError(
+      '`concord up` starts the embedded stack: give --data-dir. For servers of your own use `concord run --config`.',
+    );
   }
   const { dataDir } = placeOf(options);
   const quiet = options.json === true;
-  if (readState(dataDir)?.populated === true && options.sample !== undefined && !quiet) print('--sample is ignored: this data directory has its data already.');
-  const interruption = new AbortController();
-  const interrupt = (): void => interruption.abort();
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  const steps = bringUpSteps(dataDir, { sample: options.sample ?? 0, ports: options.port, signal: interruption.signal });
+  if (readState(dataDir)?.populated === true && options.sample !== undefined && !quiet)
+    print('--sample is ignored: this data directory has its data already.');
+  const signal = untilInterrupted();
+  const steps = bringUpSteps(dataDir, {
+    sample: options.sample ?? 0,
+    ports: options.port,
+    signal: signal,
+  });
   const start = (): Promise<void> => alone(dataDir, 'starting the stack', () => showSteps(steps, quiet));
   const report = (line: string): void => {
     if (!quiet) print(line);
@@ -49,11 +61,13 @@ async function up(options: UpOptions): Promise<void> {
     await start();
     tell(dataDir, quiet);
     report('\nCtrl-C stops everything.');
-    await supervise(dataDir, report, interruption.signal);
+    await supervise(dataDir, report, signal);
   } catch (error) {
-    if (!interruption.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
     if (options.detach === true) {
-      process.stderr.write('Interrupted. What has started keeps running; `concord down` stops it, `concord up` goes on.\n');
+      process.stderr.write(
+        'Interrupted. What has started keeps running; `concord down` stops it, `concord up` goes on.\n',
+      );
       process.exitCode = exit.fault;
       return;
     }
@@ -78,7 +92,13 @@ function wholeNumber(text: string): number {
 function collectPort(text: string, ports: Partial<Record<PortName, number>>): Partial<Record<PortName, number>> {
   const [name, number] = text.split('=');
   const known = portNames.find((one) => one === name);
-  if (known === undefined || number === undefined || !/^\d{1,5}$/.test(number) || Number(number) > 65_535 || number === '0') {
+  if (
+    known === undefined ||
+    number === undefined ||
+    !/^\d{1,5}$/.test(number) ||
+    Number(number) > 65_535 ||
+    number === '0'
+  ) {
     throw new InvalidArgumentError(`Give NAME=NUMBER with one of the names ${portNames.join(', ')}.`);
   }
   return { ...ports, [known]: Number(number) };

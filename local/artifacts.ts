@@ -37,12 +37,22 @@ export async function fetchArtifacts(report: (line: string) => void, signal?: Ab
       // The name appears only when everything is there: a fetch that was killed is never taken for a whole one.
       renameSync(partial, directory);
     };
-    await withLock(path.join(parent, 'fetch.lock'), 'fetching Kafka and the schema registry', fetchOnce, fetchWaitMs, signal);
+    await withLock(
+      path.join(parent, 'fetch.lock'),
+      'fetching Kafka and the schema registry',
+      fetchOnce,
+      fetchWaitMs,
+      signal,
+    );
   }
   const registryDirectory = path.join(directory, 'registry');
   const runner = readdirSync(registryDirectory).find((name) => name.endsWith('-runner.jar'));
   if (runner === undefined) {
-    throw new Fault('corrupt', 'ARTIFACTS_INCOMPLETE', `There is no registry in ${registryDirectory}. Remove ${directory} and start again.`);
+    throw new Fault(
+      'corrupt',
+      'ARTIFACTS_INCOMPLETE',
+      `There is no registry in ${registryDirectory}. Remove ${directory} and start again.`,
+    );
   }
   return { kafkaDirectory: path.join(directory, 'kafka'), registryJar: path.join(registryDirectory, runner) };
 }

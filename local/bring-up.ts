@@ -26,7 +26,9 @@ export interface Step {
 }
 
 /** What an embedded stack consists of: these run, or something is wrong. */
-export const expectedProcesses: readonly ProcessName[] = processNames.filter((name) => name !== 'supervisor' && name !== 'console');
+export const expectedProcesses: readonly ProcessName[] = processNames.filter(
+  (name) => name !== 'supervisor' && name !== 'console',
+);
 
 const runFile = promisify(execFile);
 
@@ -69,7 +71,13 @@ export function bringUpSteps(dataDir: string, options: BringUpOptions): readonly
 }
 
 /** Runs `act` as the only one who starts or stops something in this data directory. */
-export async function alone<T>(dataDir: string, task: string, act: () => Promise<T>, waitMs = 0, signal?: AbortSignal): Promise<T> {
+export async function alone<T>(
+  dataDir: string,
+  task: string,
+  act: () => Promise<T>,
+  waitMs = 0,
+  signal?: AbortSignal,
+): Promise<T> {
   try {
     return await withLock(lockFile(dataDir), task, act, waitMs, signal);
   } catch (error) {
@@ -84,7 +92,11 @@ export async function alone<T>(dataDir: string, task: string, act: () => Promise
 }
 
 /** Starts again whatever of a running stack is dead. Returns what was dead. */
-export async function heal(dataDir: string, report: (line: string) => void, signal: AbortSignal): Promise<readonly ProcessName[]> {
+export async function heal(
+  dataDir: string,
+  report: (line: string) => void,
+  signal: AbortSignal,
+): Promise<readonly ProcessName[]> {
   const dead = expectedProcesses.filter((name) => livePid(dataDir, name) === null);
   if (dead.length === 0) return dead;
   report(`${dead.join(', ')} ended: starting again`);
@@ -143,11 +155,19 @@ function lockFile(dataDir: string): string {
 
 async function initialise(dataDir: string, signal: AbortSignal): Promise<void> {
   try {
-    await runFile(process.execPath, [commandLineFile, 'init', '--config', configurationFile(dataDir), '--json'], { signal });
+    await runFile(process.execPath, [commandLineFile, 'init', '--config', configurationFile(dataDir), '--json'], {
+      signal,
+    });
   } catch (cause) {
     signal.throwIfAborted();
     const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause);
-    throw new Fault('misconfigured', 'SET_UP_FAILED', `The servers run, but \`concord init\` failed: ${said}`, {}, cause);
+    throw new Fault(
+      'misconfigured',
+      'SET_UP_FAILED',
+      `The servers run, but \`concord init\` failed: ${said}`,
+      {},
+      cause,
+    );
   }
 }
 

@@ -55,7 +55,9 @@ describe('docker-compose.yml', () => {
 
   it('gives the connectors a configuration that is valid and names its services', () => {
     const settings = parseSettings(read('docker/concord.yaml'), 'docker/concord.yaml', { CONCORD_PASSWORD: 'secret' });
-    const hosts = [settings.registration.database.url, settings.metering.database.url, settings.registry.url].map((url) => new URL(url).hostname);
+    const hosts = [settings.registration.database.url, settings.metering.database.url, settings.registry.url].map(
+      (url) => new URL(url).hostname,
+    );
     for (const host of [...hosts, ...settings.kafka.brokers.map((broker) => broker.split(':')[0])]) {
       expect(Object.keys(compose.services)).toContain(host);
     }

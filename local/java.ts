@@ -15,7 +15,11 @@ export function findJava(environment: NodeJS.ProcessEnv = process.env): string {
   const version = ran.error === undefined && ran.status === 0 ? javaVersionOf(`${ran.stderr}${ran.stdout}`) : null;
   const remedy = `Install a Java runtime ${javaVersionMin} or newer, and put it on the PATH or name it in JAVA_HOME.`;
   if (version === null) {
-    throw new Fault('misconfigured', 'JAVA_MISSING', `Kafka and the schema registry need Java, and none was found. ${remedy}`);
+    throw new Fault(
+      'misconfigured',
+      'JAVA_MISSING',
+      `Kafka and the schema registry need Java, and none was found. ${remedy}`,
+    );
   }
   if (version < javaVersionMin) {
     throw new Fault(

@@ -61,14 +61,25 @@ function virtualMachineOptions(part: KafkaPart, heapMegabytes: number): string[]
 /** A log directory is formatted once; the broker refuses one that is not. */
 async function format(part: KafkaPart, properties: string, signal: AbortSignal | undefined): Promise<void> {
   if (existsSync(path.join(kafkaDirectory(part), 'data', 'meta.properties'))) return;
-  const args = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...virtualMachineOptions(part, 128), 'kafka.tools.StorageTool'];
+  const args = [
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    ...virtualMachineOptions(part, 128),
+    'kafka.tools.StorageTool',
+  ];
   args.push('format', '--ignore-formatted', '--cluster-id', part.clusterId, '--config', properties);
   try {
     await runFile(part.java, args, { cwd: kafkaDirectory(part), ...(signal && { signal }) });
   } catch (cause) {
     signal?.throwIfAborted();
     const said = cause instanceof Error ? cause.message : String(cause);
-    throw new Fault('misconfigured', 'BROKER_NOT_FORMATTED', `The broker's directory can not be set up: ${said}`, {}, cause);
+    throw new Fault(
+      'misconfigured',
+      'BROKER_NOT_FORMATTED',
+      `The broker's directory can not be set up: ${said}`,
+      {},
+      cause,
+    );
   }
 }
 
@@ -105,7 +116,12 @@ function writeProperties(part: KafkaPart): string {
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000,
   };
   const file = path.join(directory, 'server.properties');
-  writeFileSync(file, Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''));
+  writeFileSync(
+    file,
+    Object.entries(properties)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  );
   writeFileSync(path.join(directory, 'log4j2.properties'), logging);
   return file;
 }

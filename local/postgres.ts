@@ -71,13 +71,29 @@ async function initialise(part: PostgresPart, signal: AbortSignal | undefined): 
     chownSync(passwordFile, part.user.uid, part.user.gid);
   }
   const args = ['--pgdata', partial, '--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256'];
-  args.push('--encoding', 'UTF8', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--locale', 'C', '--no-sync');
+  args.push(
+    '--encoding',
+    'UTF8',
+    '--locale-provider',
+    'builtin',
+    '--builtin-locale',
+    'C.UTF-8',
+    '--locale',
+    'C',
+    '--no-sync',
+  );
   try {
     await runFile(part.binaries.initdb, args, { ...part.user, cwd: '/', ...(signal && { signal }) });
   } catch (cause) {
     signal?.throwIfAborted();
     const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause);
-    throw new Fault('misconfigured', 'DATABASE_NOT_INITIALISED', `${part.name} can not be set up in ${directory}: ${said}`, {}, cause);
+    throw new Fault(
+      'misconfigured',
+      'DATABASE_NOT_INITIALISED',
+      `${part.name} can not be set up in ${directory}: ${said}`,
+      {},
+      cause,
+    );
   } finally {
     rmSync(passwordFile, { force: true });
   }
@@ -123,7 +139,10 @@ function settings(port: number): string[] {
 
 /** True when the server answers and has the database. */
 async function makeDatabase(part: PostgresPart): Promise<boolean> {
-  const client = new pg.Client({ connectionString: postgresUrl(part.port, part.password, 'postgres'), connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({
+    connectionString: postgresUrl(part.port, part.password, 'postgres'),
+    connectionTimeoutMillis: 5_000,
+  });
   client.on('error', () => {
     // The next probe tells.
   });

@@ -81,7 +81,11 @@ export function launch(dataDir: string, what: Launch): number {
       // The missing pid below tells it; without a listener the event would end this process.
     });
     if (child.pid === undefined) {
-      throw new Fault('misconfigured', 'PROCESS_DID_NOT_START', `${what.name} can not be started: ${what.command} does not run.`);
+      throw new Fault(
+        'misconfigured',
+        'PROCESS_DID_NOT_START',
+        `${what.name} can not be started: ${what.command} does not run.`,
+      );
     }
     child.unref();
     remember(dataDir, what.name, child.pid);
@@ -156,10 +160,15 @@ export async function stopProcess(
     while (livePid(dataDir, name) === pid && monotonicMs() < untilMs) await pause(20);
   }
   if (pid !== null && livePid(dataDir, name) === pid) {
-    throw new Fault('unavailable', 'PROCESS_DOES_NOT_STOP', `${name} (process ${pid}) does not end, not even when killed.`, {
-      process: name,
-      pid,
-    });
+    throw new Fault(
+      'unavailable',
+      'PROCESS_DOES_NOT_STOP',
+      `${name} (process ${pid}) does not end, not even when killed.`,
+      {
+        process: name,
+        pid,
+      },
+    );
   }
   forget(dataDir, name);
   return pid !== null;

@@ -15,9 +15,12 @@ const tellIntervalMs = 1_000;
 
 const statusSchema = z.object({
   ready: z.boolean(),
-  unhealthyBecause: z.array(z.string()),
-  source: z.object({ captured: z.record(z.string(), z.number()) }),
-  sink: z.object({ lanes: z.array(z.object({ appliedEvents: z.number() })), lagEvents: z.number() }),
+  text: z.string(),
+  source: z.object({ captured: z.record(z.string(), z.number()), watermark: z.number() }),
+  sink: z.object({
+    lanes: z.array(z.object({ appliedEvents: z.number(), position: z.object({ lsn: z.number() }) })),
+    lagEvents: z.number(),
+  }),
 });
 
 /** What a side answers on `/status.json`, as far as a start waits for it: `ready` once its initial load is complete. */
@@ -44,12 +47,19 @@ export function stopSide(dataDir: string, name: SideName): Promise<boolean> {
 
 /** What both sides say of themselves; null for one that does not answer. */
 export async function readiness(dataDir: string): Promise<BothStatus> {
-  const [registration, metering] = await Promise.all([statusOf(dataDir, 'registration'), statusOf(dataDir, 'metering')]);
+  const [registration, metering] = await Promise.all([
+    statusOf(dataDir, 'registration'),
+    statusOf(dataDir, 'metering'),
+  ]);
   return { registration, metering };
 }
 
 /** Waits until the initial load is complete on both sides. A side that ends meanwhile is a fault with the end of its log. */
-export async function untilSidesReady(dataDir: string, report: (line: string) => void, signal?: AbortSignal): Promise<void> {
+export async function untilSidesReady(
+  dataDir: string,
+  report: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const describe = describer();
   let toldMs = monotonicMs();
   for (;;) {
@@ -69,9 +79,14 @@ export async function untilSidesReady(dataDir: string, report: (line: string) =>
 export function demandBothRun(dataDir: string): void {
   for (const name of sideNames) {
     if (livePid(dataDir, name) !== null) continue;
-    throw new Fault('unavailable', 'PROCESS_DID_NOT_START', `${name} ended. The end of ${logFile(dataDir, name)}:\n${logEnd(dataDir, name)}`, {
-      process: name,
-    });
+    throw new Fault(
+      'unavailable',
+      'PROCESS_DID_NOT_START',
+      `${name} ended. The end of ${logFile(dataDir, name)}:\n${logEnd(dataDir, name)}`,
+      {
+        process: name,
+      },
+    );
   }
 }
 
@@ -86,9 +101,8 @@ export function describer(): (sides: BothStatus) => string {
     const rate = ((applied - lastApplied) * 1_000) / Math.max(1, monotonicMs() - lastMs);
     lastApplied = applied;
     lastMs = monotonicMs();
-    const troubles = [...registration.unhealthyBecause, ...metering.unhealthyBecause];
     const figures = `${count(captured)} events on the topics, ${count(applied)} in the store (${count(Math.max(0, rate))} a second)`;
-    return troubles.length === 0 ? figures : `${figures}; ${troubles.join('; ')}`;
+    return `${figures} · registration: ${registration.text} · metering: ${metering.text}`;
   };
 }
 
@@ -98,7 +112,9 @@ function count(value: number): string {
 
 async function statusOf(dataDir: string, name: SideName): Promise<SideStatus | null> {
   try {
-    const response = await fetch(`http://127.0.0.1:${portOf(dataDir, name)}/status.json`, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(`http://127.0.0.1:${portOf(dataDir, name)}/status.json`, {
+      signal: AbortSignal.timeout(5_000),
+    });
     return statusSchema.parse(await response.json());
   } catch {
     return null;

@@ -42,11 +42,21 @@ export async function startStack(dataDir: string, options: StackOptions = {}): P
   const state = await settle(dataDir, options.ports ?? {}, user);
   const ports = state.ports as Ports;
   const databasesDirectory = state.databasesDirectory ?? dataDir;
-  if (databasesDirectory !== dataDir) report(`the databases are in ${databasesDirectory}: their user can not reach ${dataDir}`);
+  if (databasesDirectory !== dataDir)
+    report(`the databases are in ${databasesDirectory}: their user can not reach ${dataDir}`);
   const binaries = await postgresBinaries(user, databasesDirectory);
   const database = (name: PostgresName, called: string): Promise<boolean> =>
     startPostgres(
-      { dataDir, name, databasesDirectory, binaries, user, port: ports[name], password: state.password, database: called },
+      {
+        dataDir,
+        name,
+        databasesDirectory,
+        binaries,
+        user,
+        port: ports[name],
+        password: state.password,
+        database: called,
+      },
       signal,
     );
   const starting: readonly (readonly [ProcessName, Promise<boolean>])[] = [
@@ -77,7 +87,10 @@ export async function startStack(dataDir: string, options: StackOptions = {}): P
 }
 
 /** Stops the servers in order: the registry, the broker, the databases. Returns what was running. */
-export async function stopStack(dataDir: string, report: (line: string) => void = () => undefined): Promise<ProcessName[]> {
+export async function stopStack(
+  dataDir: string,
+  report: (line: string) => void = () => undefined,
+): Promise<ProcessName[]> {
   const stopped: ProcessName[] = [];
   const stop = async (name: ProcessName, act: (directory: string) => Promise<boolean>): Promise<void> => {
     if (!(await act(dataDir))) return;
@@ -102,7 +115,12 @@ export function readAddresses(dataDir: string): StackAddresses | null {
 /** Removes a stopped stack with everything it holds. */
 export function removeStack(dataDir: string): void {
   const alive = Object.keys(livePids(dataDir));
-  if (alive.length > 0) throw new Fault('misconfigured', 'STACK_RUNS', `The stack in ${dataDir} runs (${alive.join(', ')}): stop it first.`);
+  if (alive.length > 0)
+    throw new Fault(
+      'misconfigured',
+      'STACK_RUNS',
+      `The stack in ${dataDir} runs (${alive.join(', ')}): stop it first.`,
+    );
   const elsewhere = readState(dataDir)?.databasesDirectory;
   if (elsewhere !== undefined) rmSync(elsewhere, { recursive: true, force: true });
   rmSync(dataDir, { recursive: true, force: true });
@@ -120,12 +138,17 @@ function addressesOf(state: StackState): StackAddresses {
 }
 
 /** The state with every port and the place of the databases decided, and kept. */
-async function settle(dataDir: string, given: Partial<Record<PortName, number>>, user: SystemUser | null): Promise<StackState> {
+async function settle(
+  dataDir: string,
+  given: Partial<Record<PortName, number>>,
+  user: SystemUser | null,
+): Promise<StackState> {
   mkdirSync(dataDir, { recursive: true });
   const state = openState(dataDir);
   state.ports = await settlePorts(state.ports, given);
   const hasDatabases = existsSync(path.join(dataDir, 'postgres-registration'));
-  if (state.databasesDirectory === undefined && !hasDatabases && !canReach(user, dataDir)) state.databasesDirectory = privateDirectory();
+  if (state.databasesDirectory === undefined && !hasDatabases && !canReach(user, dataDir))
+    state.databasesDirectory = privateDirectory();
   if (state.databasesDirectory !== undefined && !existsSync(state.databasesDirectory)) {
     throw new Fault(
       'gap',
