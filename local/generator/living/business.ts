@@ -77,26 +77,35 @@ export const changeAgent: Change = (unit, circumstances) => {
   return livingUnit(next);
 };
 
-/** A date turns out to be earlier than was thought. What is no change of supplier to come any more is sent as CSP. */
-export const correctBackDated: Change = (unit, { random, market }) => {
+/**
+ * A date turns out to be earlier than was thought. What is no change of supplier to come any more is sent as CSP.
+ * At one point it is always the same date: moved one after the other, the service could come to begin before the point
+ * existed.
+ */
+export const correctBackDated: Change = (unit, circumstances) =>
+  Number(unit.mpanCore.at(-1)) % 2 === 0 ? correctService(unit, circumstances) : correctSupply(unit, circumstances);
+
+const correctService: Change = (unit, { random, market }) => {
   const next = copyOf(unit);
   const current = openAppointment(next);
   const since = unit.point.supplier_efd;
-  if (current === null || current.metering_service_efd === null) return null;
+  if (current === null || current.metering_service_efd === null || isClosed(unit, market)) return null;
+  const from = current.metering_service_efd;
+  if (since === null || next.appointments.length > 1 || from <= since) return null;
+  current.metering_service_efd = random.between(Math.max(since, from - 30), from - 1);
+  if (current.reason === 'COS') current.reason = 'CSP';
+  next.point.metering_service_efd = current.metering_service_efd;
+  return livingUnit(next);
+};
+
+const correctSupply: Change = (unit, { random, market }) => {
+  const next = copyOf(unit);
+  const since = unit.point.supplier_efd;
   if (since === null || isClosed(unit, market)) return null;
-  if (next.appointments.length === 1 && current.metering_service_efd > since && random.chance(0.5)) {
-    current.metering_service_efd = random.between(
-      Math.max(since, current.metering_service_efd - 30),
-      current.metering_service_efd - 1,
-    );
-    current.reason = current.reason === 'COS' ? 'CSP' : current.reason;
-    next.point.metering_service_efd = current.metering_service_efd;
-    return livingUnit(next);
-  }
   const earlier = since - random.between(1, 30);
   const territory = market.territory(unit.mpanCore.slice(0, 2));
-  if (earlier < Math.max(firstEver, territory?.from ?? 0) || !market.isSupplier(unit.point.supplier_mpid, earlier))
-    return null;
+  if (earlier < Math.max(firstEver, territory?.from ?? 0)) return null;
+  if (!market.isSupplier(unit.point.supplier_mpid, earlier)) return null;
   if (next.appointments.some((row) => row.supplier_efd !== since)) return null;
   next.point.supplier_efd = earlier;
   for (const row of next.appointments) {
