@@ -112,9 +112,9 @@ export interface ProduceOptions {
 
 /** kafkajs' table of the versions of one request. `protocol` is looked up at each call, so it can be replaced. */
 export interface RequestVersions<Options> {
-  protocol(which: {
+  protocol: (which: {
     readonly version: number;
-  }): (options: Options) => { readonly request: InternalRequest; readonly response: InternalResponse<unknown> };
+  }) => (options: Options) => { readonly request: InternalRequest; readonly response: InternalResponse<unknown> };
 }
 
 const load = createRequire(import.meta.url);

@@ -52,10 +52,8 @@ test('the last value of each key is found, and a key that was deleted is not', a
   await publisher.abort();
   await publisher.close();
   const last = await readLastRecords(topics.connection, topic);
-  expect([...last].map(([key, { value, offset }]) => [key, value?.toString(), offset]).toSorted()).toEqual([
-    ['a', '2', 3],
-    ['b', '1', 1],
-  ]);
+  const found = [...last].map(([key, { value, offset }]) => [key, [value?.toString(), offset]]);
+  expect(Object.fromEntries(found)).toEqual({ a: ['2', 3], b: ['1', 1] });
 });
 
 test('a key far from the end of a long topic is found', async () => {

@@ -1,4 +1,4 @@
-import { Partitioners, type Message } from 'kafkajs';
+import type { ICustomPartitioner, Message } from 'kafkajs';
 import { type InternalRequest, type ProduceOptions, produceVersions } from './kafkajs-internals.ts';
 import { type BatchRecords, recordBatchBytes, writeRecordBatch } from './record-batch.ts';
 
@@ -24,7 +24,7 @@ export class BatchMessage implements Message {
 }
 
 /** Every message names its partition; a choice made again in a retry could be another one. */
-export function namedPartition(): ReturnType<typeof Partitioners.DefaultPartitioner> {
+export function namedPartition(): ReturnType<ICustomPartitioner> {
   return ({ message }) => {
     if (message.partition === undefined) throw new Error('a message must name its partition');
     return message.partition;

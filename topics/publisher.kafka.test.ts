@@ -167,6 +167,20 @@ test('a failed call leaves the publisher dead, with the same fault for every lat
   await publisher.close();
 });
 
+test('a publisher that is closed in the middle of a transaction ends it, so that nobody waits for it', async () => {
+  const topic = await topics.create('closed', 1);
+  const leaver = await openPublisher(topics.connection, { transactionalId: `${topic}-leaver` });
+  const other = await openPublisher(topics.connection, { transactionalId: `${topic}-other` });
+  await leaver.begin();
+  await leaver.send([records(topic, 0, ['never committed'])]);
+  await leaver.close();
+  await other.begin();
+  await other.send([records(topic, 0, ['committed'])]);
+  await other.commit();
+  await other.close();
+  expect((await readAll(topics.connection, topic)).map(texts)).toEqual([['committed']]);
+});
+
 test('a second send at the same time is refused', async () => {
   const topic = await topics.create('concurrent', 1);
   const publisher = await openPublisher(topics.connection, { transactionalId: topic });

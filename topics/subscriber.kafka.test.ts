@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { partitionName } from '../avro/progress.ts';
+import { apis, BrokerProxy } from './broker-proxy.fixture.ts';
+import { type KafkaConnection, prepareKafka } from './connection.ts';
 import type { FetchedBatch, LaneListener, LaneSubscriber, TransactionalPublisher } from './contract.ts';
-import { Condition, freshTopics, type TestTopics } from './kafka.fixture.ts';
+import { Condition, freshTopics, quiet, type TestTopics } from './kafka.fixture.ts';
 import { openPublisher } from './publisher.ts';
 import { createSubscriber } from './subscriber.ts';
 
@@ -250,6 +252,62 @@ test('topics with different numbers of partitions make no lanes', async () => {
   const names = [await topics.create('four', 4), await topics.create('three', 3)];
   const subscriber = createSubscriber(topics.connection, { groupId: names.join(), topics: names });
   await expect(subscriber.start(new Member(new Store(), names))).rejects.toMatchObject({ code: 'LANES_UNEQUAL' });
+});
+
+describe('when the broker', () => {
+  let proxy: BrokerProxy;
+  let throughProxy: KafkaConnection;
+
+  beforeEach(async () => {
+    proxy = await BrokerProxy.open(kafkaBrokers.split(',')[0] ?? '');
+    const settings = { brokers: kafkaBrokers.split(','), clientId: 'test', redirect: proxy.redirect };
+    throughProxy = prepareKafka(settings, quiet);
+  });
+
+  afterEach(() => proxy.close());
+
+  test('breaks connections in the middle of a fetch, nothing is lost or delivered twice', async () => {
+    const topic = await topics.create('broken', 1);
+    const publisher = await openPublisher(topics.connection, { transactionalId: topic });
+    const store = new Store();
+    const member = new Member(store, [topic]);
+    const subscriber = createSubscriber(throughProxy, { groupId: topic, topics: [topic] });
+    await subscriber.start(member);
+    for (let round = 0; round < 3; round++) {
+      const happened = proxy.plan(apis.fetch, round === 1 ? 'kill-before' : 'lose-response');
+      await send(publisher, topic, 0, [`${round}a`, `${round}b`]);
+      await happened;
+    }
+    await store.condition.until(() => store.count() === 6 || member.faults.length > 0);
+    expect(store.values.get(partitionName(topic, 0))).toEqual(['0a', '0b', '1a', '1b', '2a', '2b']);
+    expect(member.faults).toEqual([]);
+    await subscriber.stop();
+    await publisher.close();
+  });
+
+  test('hangs, the member is told within half a session, and another one takes its lanes over', async () => {
+    const topic = await topics.create('hanging', 2);
+    const publisher = await openPublisher(topics.connection, { transactionalId: topic });
+    const store = new Store();
+    const hanging = new Member(store, [topic]);
+    const cutOff = createSubscriber(throughProxy, { groupId: topic, topics: [topic], heartbeatIntervalMs: 100 });
+    await cutOff.start(hanging);
+    await send(publisher, topic, 0, ['before']);
+    await store.condition.until(() => store.count() === 1);
+    proxy.hold();
+    await store.condition.until(() => hanging.faults.length > 0);
+    expect(hanging.faults).toMatchObject([{ kind: 'unavailable', code: 'KAFKA_UNAVAILABLE' }]);
+    await hanging.revoked([0, 1]);
+    await cutOff.stop();
+    const heir = new Member(store, [topic]);
+    const taker = createSubscriber(topics.connection, { groupId: topic, topics: [topic] });
+    await send(publisher, topic, 0, ['after']);
+    await taker.start(heir);
+    await store.condition.until(() => store.count() === 2);
+    expect(store.values.get(partitionName(topic, 0))).toEqual(['before', 'after']);
+    await taker.stop();
+    await publisher.close();
+  });
 });
 
 test('the offsets that tools show are the hinted ones', async () => {
