@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { readAddresses, type StackAddresses } from '../local/stack.ts';
 import { readState } from '../local/state.ts';
 import { placeOf, withCommonOptions, type CommonOptions } from './options.ts';
-import { print, printJson, printTable, UsageError } from './output.ts';
+import { printJson, printTable, UsageError } from './output.ts';
 import { readSettings } from './settings.ts';
 
 /** `concord env`: where everything is, with credentials. */
