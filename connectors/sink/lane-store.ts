@@ -1,11 +1,10 @@
 import type { PoolClient } from 'pg';
-import type { Position } from '../../avro/position.ts';
+import { comparePositions, type Position } from '../../avro/position.ts';
 import { monotonicMs } from '../../runtime/clock.ts';
 import { AppliedPosition, type LaneState } from './applied-position.ts';
 import type { LaneDomain, LaneEvent, LaneMoment, Outcome, OutcomeDelta, Unit } from './contract.ts';
 import type { PartitionOffset, Reach } from './lane-merge.ts';
 import { OutcomeTally } from './outcome-tally.ts';
-import { compareTransactions } from './sequence.ts';
 import type { DeadLetter, SinkDependencies, SinkSettings } from './settings.ts';
 
 /** A zombie that hangs in the middle of a transaction must let go of its lane some day. */
@@ -109,7 +108,7 @@ export class LaneStore {
 
   /** How long until an idle lane may write how far it is; null when there is nothing to write. */
   idleWaitMs(through: Position): number | null {
-    if (compareTransactions(through, this.written) <= 0) return null;
+    if (comparePositions(through, this.written) <= 0) return null;
     return Math.max(0, this.writtenAtMs + this.settings.limits.idleIntervalMs - monotonicMs());
   }
 

@@ -44,6 +44,8 @@ export interface SinkReport {
   newestPosition: Position;
   /** Events captured by the source, by topic, as the newest progress record says. */
   captured: Readonly<Record<string, number>>;
+  /** Where the source's initial load was complete; null while it runs, and before there is a progress record. */
+  loadCompleteAt: Position | null;
 }
 
 const boundsMs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000];
@@ -57,6 +59,7 @@ export function newSinkReport(): SinkReport {
     newestSourceTime: 0,
     newestPosition: beginning,
     captured: {},
+    loadCompleteAt: null,
   };
 }
 

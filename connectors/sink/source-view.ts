@@ -100,6 +100,7 @@ export class SourceView {
       report.newestSourceTime = record.sourceTime;
       report.newestPosition = record.position;
       report.captured = record.captured;
+      report.loadCompleteAt = record.loadCompleteAt;
     }
     if (batch.nextOffset >= batch.highWatermark) this.progressRead = true;
   }
