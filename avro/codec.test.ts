@@ -17,7 +17,11 @@ describe('a value', () => {
   test('comes back as it was, with microseconds, days and millionths as numbers', async () => {
     const decoder = createDecoder(() => schema, asText(schema));
     await decoder.prepare([7]);
-    const event = sampleMeteringPoint({ line_loss_factor: -987_654, invalid: { line_loss_factor: 'NaN' }, unchanged: ['gsp_group'] });
+    const event = sampleMeteringPoint({
+      line_loss_factor: -987_654,
+      invalid: { line_loss_factor: 'NaN' },
+      unchanged: ['gsp_group'],
+    });
     expect(decoder.decode('any', encodeEvent(schema, 7, event))).toEqual(event);
   });
 

@@ -88,7 +88,10 @@ export function createDecoder<Value = DecodedEvent>(
       try {
         writers.set(id, avroTypeOf(text));
       } catch (cause) {
-        absent.set(id, `schema ${id} is not one that can be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+        absent.set(
+          id,
+          `schema ${id} is not one that can be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+        );
       }
     }
   }

@@ -26,15 +26,30 @@ describe('two versions go together when', () => {
 });
 
 describe('two versions are in conflict, and the field is named, when', () => {
-  const decimal = (scale: number): FieldType => ['null', { type: 'bytes', logicalType: 'decimal', precision: 12, scale }];
+  const decimal = (scale: number): FieldType => [
+    'null',
+    { type: 'bytes', logicalType: 'decimal', precision: 12, scale },
+  ];
   test.each<[string, RecordSchema, string]>([
     ['a type changes', changed('gsp_group', (field) => ({ ...field, type: ['null', 'int'] })), 'gsp_group'],
     ['a type is widened, which older readers can not follow', added(['null', 'long']), 'tariff'],
     ['an item without a default is added', added('string'), 'tariff'],
     ['a field without a default is removed', changed('senderId', () => null), 'senderId'],
-    ['a day becomes a plain number', changed('supplier_efd', (field) => ({ ...field, type: ['null', 'int'] })), 'supplier_efd'],
-    ['the scale of a decimal changes', changed('line_loss_factor', (field) => ({ ...field, type: decimal(3) })), 'line_loss_factor'],
-    ['null is no longer allowed', changed('mpan_core', ({ default: _, ...field }) => ({ ...field, type: 'string' })), 'mpan_core'],
+    [
+      'a day becomes a plain number',
+      changed('supplier_efd', (field) => ({ ...field, type: ['null', 'int'] })),
+      'supplier_efd',
+    ],
+    [
+      'the scale of a decimal changes',
+      changed('line_loss_factor', (field) => ({ ...field, type: decimal(3) })),
+      'line_loss_factor',
+    ],
+    [
+      'null is no longer allowed',
+      changed('mpan_core', (field) => ({ ...field, type: 'string', default: undefined })),
+      'mpan_core',
+    ],
     [
       'a field of the nested source changes',
       changed('source', (field) => {
@@ -45,7 +60,8 @@ describe('two versions are in conflict, and the field is named, when', () => {
       'source.lsn',
     ],
   ])('%s', (_, newer, field) => {
-    const older = field === 'tariff' && newer.fields.at(-1)?.type !== 'string' ? added(['null', 'int'], { default: null }) : point;
+    const older =
+      field === 'tariff' && newer.fields.at(-1)?.type !== 'string' ? added(['null', 'int'], { default: null }) : point;
     const conflicts = conflictsBetween(older, newer);
     expect(conflicts.length).toBeGreaterThan(0);
     expect(new Set(conflicts.map((conflict) => conflict.field))).toEqual(new Set([field]));

@@ -15,10 +15,14 @@ export interface SchemaConflict {
  * this names the fields. Beyond Avro's own rules, a logical type may not change: a day would be read as something else.
  */
 export function conflictsBetween(older: RecordSchema, newer: RecordSchema): readonly SchemaConflict[] {
-  return [...new Map([...recordConflicts(typeOf(older), typeOf(newer), ''), ...meaningConflicts(older, newer)].map((conflict) => [
-    `${conflict.field} ${conflict.problem}`,
-    conflict,
-  ])).values()];
+  return [
+    ...new Map(
+      [...recordConflicts(typeOf(older), typeOf(newer), ''), ...meaningConflicts(older, newer)].map((conflict) => [
+        `${conflict.field} ${conflict.problem}`,
+        conflict,
+      ]),
+    ).values(),
+  ];
 }
 
 function recordConflicts(older: Type, newer: Type, path: string): SchemaConflict[] {
@@ -31,7 +35,9 @@ function recordConflicts(older: Type, newer: Type, path: string): SchemaConflict
       const same = newer.fields.find((candidate) => candidate.name === field.name);
       const name = path === '' ? field.name : `${path}.${field.name}`;
       if (same !== undefined) return typeConflicts(field.type, same.type, name);
-      return hasDefault(field) ? [] : [{ field: name, problem: 'is removed, and older readers have no default for it' }];
+      return hasDefault(field)
+        ? []
+        : [{ field: name, problem: 'is removed, and older readers have no default for it' }];
     }),
     ...newer.fields
       .filter((field) => older.fields.every((candidate) => candidate.name !== field.name) && !hasDefault(field))
@@ -62,7 +68,8 @@ function meaningConflicts(older: RecordSchema, newer: RecordSchema, path = ''): 
     const name = path === '' ? field.name : `${path}.${field.name}`;
     const [before, after] = [field.type, same.type].map((type) => meaningOf(type));
     if (typeof before === 'object' && typeof after === 'object') return meaningConflicts(before, after, name);
-    return before === after ? [] : [{ field: name, problem: `means ${String(after)}, before it meant ${String(before)}` }];
+    if (before === after || typeof before !== 'string' || typeof after !== 'string') return [];
+    return [{ field: name, problem: `means ${after}, before it meant ${before}` }];
   });
 }
 

@@ -4,7 +4,10 @@ import type { RecordSchema, SchemaField } from './schemas.ts';
 import { loadSchema } from './schemas.ts';
 
 const point = loadSchema('metering-point');
-const withFields = (change: (field: SchemaField) => SchemaField[]): RecordSchema => ({ ...point, fields: point.fields.flatMap(change) });
+const withFields = (change: (field: SchemaField) => SchemaField[]): RecordSchema => ({
+  ...point,
+  fields: point.fields.flatMap(change),
+});
 
 test('a schema differs in nothing from itself, whatever the order of its fields', () => {
   expect(differencesBetween(point, { ...point, fields: [...point.fields].reverse() })).toEqual([]);
@@ -18,7 +21,9 @@ test('each difference names its field, nested ones with their path, and both sid
     const source = field.type as RecordSchema;
     return [{ ...field, type: { ...source, fields: source.fields.filter((inner) => inner.name !== 'xid') } }];
   });
-  const told = differencesBetween(point, after).map(({ field, change, before, after: now }) => `${field} ${change}: ${before} → ${now}`);
+  const told = differencesBetween(point, after).map(
+    ({ field, change, before, after: now }) => `${field} ${change}: ${before} → ${now}`,
+  );
   expect(told).toEqual([
     'source.xid removed: "long" → null',
     'gsp_group type: ["null","string"] → "string"',

@@ -7,7 +7,11 @@ describe.each(schemaNames)('%s', (name) => {
   const versions = publishedVersions(name);
 
   test('goes together with every version that was ever published, in both directions', () => {
-    expect(versions.flatMap(({ version, schema }) => conflictsBetween(schema, loadSchema(name)).map((conflict) => ({ version, ...conflict })))).toEqual([]);
+    expect(
+      versions.flatMap(({ version, schema }) =>
+        conflictsBetween(schema, loadSchema(name)).map((conflict) => ({ version, ...conflict })),
+      ),
+    ).toEqual([]);
   });
 
   test('is itself the newest published version, and none is missing', () => {

@@ -17,7 +17,10 @@ const prefix = `t${randomBytes(6).toString('hex')}`;
 const point = loadSchema('metering-point');
 const withTariff: RecordSchema = {
   ...point,
-  fields: [...point.fields, { name: 'tariff', type: ['null', 'string'], default: null, doc: '', owner: '', classification: 'public' }],
+  fields: [
+    ...point.fields,
+    { name: 'tariff', type: ['null', 'string'], default: null, doc: '', owner: '', classification: 'public' },
+  ],
 };
 const withNumber: RecordSchema = {
   ...point,
@@ -104,7 +107,10 @@ describe('a registry that', () => {
     const server = createTcpServer();
     const port = await listen(server);
     await new Promise((done) => server.close(done));
-    expect(await faultAt(`http://127.0.0.1:${port}`)).toMatchObject({ kind: 'unavailable', code: 'REGISTRY_UNAVAILABLE' });
+    expect(await faultAt(`http://127.0.0.1:${port}`)).toMatchObject({
+      kind: 'unavailable',
+      code: 'REGISTRY_UNAVAILABLE',
+    });
   });
 
   test.each<[string, string]>([
@@ -122,7 +128,10 @@ describe('a registry that', () => {
       });
     });
     const port = await listen(server);
-    expect(await faultAt(`http://127.0.0.1:${port}`)).toMatchObject({ kind: 'unavailable', code: 'REGISTRY_UNAVAILABLE' });
+    expect(await faultAt(`http://127.0.0.1:${port}`)).toMatchObject({
+      kind: 'unavailable',
+      code: 'REGISTRY_UNAVAILABLE',
+    });
     server.close();
   });
 
@@ -156,7 +165,10 @@ describe('a registry that', () => {
   });
 });
 
-async function listen(server: { listen(port: number, host: string, done: () => void): unknown; address(): unknown }): Promise<number> {
+async function listen(server: {
+  listen(port: number, host: string, done: () => void): unknown;
+  address(): unknown;
+}): Promise<number> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   return (server.address() as AddressInfo).port;
 }

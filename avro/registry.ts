@@ -97,7 +97,8 @@ export function openRegistry(settings: RegistrySettings): SchemaRegistry {
     const what = 'list its subjects';
     try {
       const response = await withDeadline<{ data(): unknown }>(api.Subject.all({}), answerMaxMs);
-      if (!Array.isArray(response.data())) throw new Fault('misconfigured', 'REGISTRY_ERROR', notARegistry(url), { what });
+      if (!Array.isArray(response.data()))
+        throw new Fault('misconfigured', 'REGISTRY_ERROR', notARegistry(url), { what });
     } catch (error) {
       throw registryFault(error, url, what);
     }
@@ -171,7 +172,9 @@ export function openRegistry(settings: RegistrySettings): SchemaRegistry {
 
   async function incompatible(subject: string, schema: RecordSchema, refusal: Fault): Promise<Fault> {
     const conflicts = await registry.checkCompatibility(subject, schema);
-    const told = conflicts.map(({ version, field, problem }) => `${field ?? 'the record'} ${problem} (version ${version})`);
+    const told = conflicts.map(
+      ({ version, field, problem }) => `${field ?? 'the record'} ${problem} (version ${version})`,
+    );
     const text = told.length > 0 ? told.join('; ') : refusal.message;
     return new Fault(
       'misconfigured',
@@ -191,7 +194,10 @@ export function openRegistry(settings: RegistrySettings): SchemaRegistry {
  * only by a registry that still has one of the subjects: an emptied registry must not send good records to the dead
  * letter topic.
  */
-export function writerSchemas(registry: SchemaRegistry, subjects: readonly string[]): (id: number) => Promise<string | null> {
+export function writerSchemas(
+  registry: SchemaRegistry,
+  subjects: readonly string[],
+): (id: number) => Promise<string | null> {
   return async (id) => {
     const text = await registry.schemaById(id);
     if (text !== null) return text;
@@ -230,12 +236,24 @@ function registryFault(error: unknown, url: string, what: string): Fault {
   // The client library tells a connection that failed as status 400 too; an answer of the registry has a message.
   const unreachable = status === 400 && message.startsWith('Error, status 400:');
   if (status === 401 || status === 403 || (unreachable && /certificate|alert|self-signed/i.test(message))) {
-    return new Fault('refused', 'REGISTRY_REFUSED', `The schema registry refuses to ${what}: ${message}.`, context, error);
+    return new Fault(
+      'refused',
+      'REGISTRY_REFUSED',
+      `The schema registry refuses to ${what}: ${message}.`,
+      context,
+      error,
+    );
   }
   if (status === 409) return new Fault('misconfigured', 'REGISTRY_INCOMPATIBLE', message, context, error);
   if (status === 404) return new Fault('misconfigured', 'REGISTRY_ERROR', notARegistry(url), context, error);
   if (status !== null && !unreachable && status < 500 && status !== 408 && status !== 429) {
-    return new Fault('misconfigured', 'REGISTRY_ERROR', `The schema registry can not ${what}: ${message}.`, context, error);
+    return new Fault(
+      'misconfigured',
+      'REGISTRY_ERROR',
+      `The schema registry can not ${what}: ${message}.`,
+      context,
+      error,
+    );
   }
   return new Fault(
     'unavailable',

@@ -125,7 +125,15 @@ export function avroDirectory(): string {
 }
 
 /** The envelope's fields, which are the same in every event; everything else is an item. */
-const envelopeFields = new Set(['recordType', 'senderId', 'createdAt', 'correlationId', 'source', 'invalid', 'unchanged']);
+const envelopeFields = new Set([
+  'recordType',
+  'senderId',
+  'createdAt',
+  'correlationId',
+  'source',
+  'invalid',
+  'unchanged',
+]);
 
 /** The items of an event schema, in order. */
 export function itemFields(schema: RecordSchema): readonly SchemaField[] {
@@ -133,14 +141,26 @@ export function itemFields(schema: RecordSchema): readonly SchemaField[] {
 }
 
 /** The type without null: what the item holds when it is there. */
-export function presentType(type: FieldType): FieldType {
+export function presentType(type: FieldType): Exclude<FieldType, readonly FieldType[]> {
   if (!isUnion(type)) return type;
   const rest = type.filter((branch) => branch !== 'null');
   const only = rest[0];
-  if (only === undefined || rest.length !== 1) throw new Error('a union of more than null and one type');
+  if (only === undefined || isUnion(only) || rest.length !== 1)
+    throw new Error('a union of more than null and one type');
   return only;
 }
 
 export function isUnion(type: FieldType): type is readonly FieldType[] {
   return Array.isArray(type);
+}
+
+/** The records within a schema by their name, by which Avro refers to them a second time. */
+export function namedTypes(schema: RecordSchema): ReadonlyMap<string, RecordSchema> {
+  const found = new Map<string, RecordSchema>();
+  for (const { type } of schema.fields) {
+    for (const branch of isUnion(type) ? type : [type]) {
+      if (typeof branch === 'object' && 'fields' in branch) found.set(branch.name, branch);
+    }
+  }
+  return found;
 }

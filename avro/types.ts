@@ -34,7 +34,8 @@ class DecimalType extends types.LogicalType {
 
   /** Another scale would multiply every value: that is no evolution. A wider precision is. */
   protected override _resolve(writer: avsc.Type): ((value: number) => number) | undefined {
-    if (!(writer instanceof DecimalType) || writer.scale !== this.scale || writer.precision > this.precision) return undefined;
+    if (!(writer instanceof DecimalType) || writer.scale !== this.scale || writer.precision > this.precision)
+      return undefined;
     return (value) => value;
   }
 

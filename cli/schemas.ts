@@ -29,7 +29,11 @@ export function schemasCommand(open: (options: CommonOptions) => SchemaTools = o
   return new Command('schemas')
     .description('the Avro schemas: compatibility and differences')
     .addCommand(
-      withCommonOptions(new Command('check').description('check every schema against its subject and against main; exit code 3 on a conflict'))
+      withCommonOptions(
+        new Command('check').description(
+          'check every schema against its subject and against main; exit code 3 on a conflict',
+        ),
+      )
         .option('--offline', 'only against main: no registry is asked')
         .action(async (options: CommonOptions & { offline?: boolean }) => {
           const atHome = schemaNames.flatMap(conflictsWithMain);
@@ -38,12 +42,14 @@ export function schemasCommand(open: (options: CommonOptions) => SchemaTools = o
         }),
     )
     .addCommand(
-      withCommonOptions(new Command('diff').description('show what differs from the newest version in the registry; exit code 3 when something does')).action(
-        async (options: CommonOptions) => {
-          const subjects = await withTools(open(options), compareSubjects);
-          process.exitCode = reportDifferences(subjects, options.json === true);
-        },
-      ),
+      withCommonOptions(
+        new Command('diff').description(
+          'show what differs from the newest version in the registry; exit code 3 when something does',
+        ),
+      ).action(async (options: CommonOptions) => {
+        const subjects = await withTools(open(options), compareSubjects);
+        process.exitCode = reportDifferences(subjects, options.json === true);
+      }),
     );
 }
 
@@ -101,7 +107,8 @@ function reportDifferences(comparisons: readonly Comparison[], json: boolean): n
   else {
     for (const { subject, schema, version, differences } of differing) {
       print(version === null ? `${subject}: not registered yet` : `${subject}: version ${version} → ${schema}.avsc`);
-      for (const { field, change, before, after } of differences) print(`  ${field}, ${change}: ${before ?? '(none)'} → ${after ?? '(none)'}`);
+      for (const { field, change, before, after } of differences)
+        print(`  ${field}, ${change}: ${before ?? '(none)'} → ${after ?? '(none)'}`);
     }
   }
   return differing.length === 0 ? exit.done : exit.found;

@@ -54,24 +54,37 @@ afterAll(async () => {
 test('plan says what is missing with exit code 3, apply makes it, and then both have nothing to do', async () => {
   const before = await run('topics', 'plan');
   expect(before.code).toBe(3);
-  expect(before.out).toContain(`+ create topic ${prefix}reg.metering-point: 1 partition, replication 1, kept: compacted after 40 months\n`);
+  expect(before.out).toContain(
+    `+ create topic ${prefix}reg.metering-point: 1 partition, replication 1, kept: compacted after 40 months\n`,
+  );
   const missing = await run('schemas', 'diff');
-  expect(missing).toMatchObject({ code: 3, out: expect.stringContaining(`${prefix}reg.progress-value: not registered yet\n`) });
+  expect(missing).toMatchObject({
+    code: 3,
+    out: expect.stringContaining(`${prefix}reg.progress-value: not registered yet\n`),
+  });
 
   const applied = await run('topics', 'apply');
   expect(applied).toMatchObject({ code: 0, out: expect.stringMatching(/Done\.\n$/) });
   const json = await run('topics', 'plan', '--json');
   expect(json.code).toBe(0);
   expect(JSON.parse(json.out)).toEqual({ steps: [], refusals: [] });
-  expect(await run('topics', 'apply')).toEqual({ code: 0, out: 'Everything is as the catalogue says: nothing to do.\n' });
+  expect(await run('topics', 'apply')).toEqual({
+    code: 0,
+    out: 'Everything is as the catalogue says: nothing to do.\n',
+  });
 
   const described = await run('topics', 'describe', '--json');
   expect(JSON.parse(described.out)).toMatchObject({
-    topics: expect.arrayContaining([expect.objectContaining({ name: `${prefix}met.rejection`, flow: 3, subject: `${prefix}met.rejection-value` })]),
+    topics: expect.arrayContaining([
+      expect.objectContaining({ name: `${prefix}met.rejection`, flow: 3, subject: `${prefix}met.rejection-value` }),
+    ]),
   });
   expect((await run('topics', 'describe')).out).toContain('FULL_TRANSITIVE');
   expect(await run('schemas', 'diff')).toMatchObject({ code: 0 });
-  expect(await run('schemas', 'check')).toEqual({ code: 0, out: 'Every schema goes together with every version that it may meet.\n' });
+  expect(await run('schemas', 'check')).toEqual({
+    code: 0,
+    out: 'Every schema goes together with every version that it may meet.\n',
+  });
 });
 
 test('a conflict with the registry is told with its field and exit code 3; offline nobody is asked', async () => {
@@ -85,7 +98,10 @@ test('a conflict with the registry is told with its field and exit code 3; offli
 
   const told = await run('schemas', 'check', '--json');
   expect(told.code).toBe(3);
-  expect(JSON.parse(told.out)).toMatchObject({ compatible: false, conflicts: [{ schema: 'distributor', where: subject, field: 'prefix' }, {}] });
+  expect(JSON.parse(told.out)).toMatchObject({
+    compatible: false,
+    conflicts: [{ schema: 'distributor', where: subject, field: 'prefix' }, {}],
+  });
   expect(await run('topics', 'apply')).toMatchObject({ code: 3, out: expect.stringContaining('prefix') });
   expect(await run('schemas', 'check', '--offline')).toMatchObject({ code: 0 });
 });

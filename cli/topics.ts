@@ -47,20 +47,37 @@ async function apply(provisioning: Provisioning, json: boolean): Promise<number>
 async function describe(provisioning: Provisioning, json: boolean): Promise<number> {
   const topics = await describeTopics(provisioning);
   if (json) printJson({ topics });
-  else printTable(['topic', 'flow', 'role', 'partitions', 'there', 'kept', 'key', 'schema', 'registered'], topics.map(row), 'There are no topics.');
+  else
+    printTable(
+      ['topic', 'flow', 'role', 'partitions', 'there', 'kept', 'key', 'schema', 'registered'],
+      topics.map(row),
+      'There are no topics.',
+    );
   return exit.done;
 }
 
 function row(topic: TopicDescription): (string | number | null)[] {
   const { name, flow, role, partitions, kept, key, schema, actual, registered } = topic;
   const there = actual === null ? 'missing' : `${actual.partitions} × ${actual.replicationFactor}`;
-  return [name, flow === null ? '' : String(flow), role, partitions, there, kept, key, schema, registeredText(registered)];
+  return [
+    name,
+    flow === null ? '' : String(flow),
+    role,
+    partitions,
+    there,
+    kept,
+    key,
+    schema,
+    registeredText(registered),
+  ];
 }
 
 function registeredText(registered: TopicDescription['registered']): string {
   if (registered === null) return '';
   const { id, versions, compatibility } = registered;
-  return id === null ? `not yet (${versions} others)` : `id ${id}, version ${versions}, ${compatibility ?? 'no compatibility'}`;
+  return id === null
+    ? `not yet (${versions} others)`
+    : `id ${id}, version ${versions}, ${compatibility ?? 'no compatibility'}`;
 }
 
 function printPlan({ steps, refusals }: ProvisioningPlan, whenEmpty: string): void {

@@ -10,7 +10,9 @@ const topics = catalogue({
 });
 
 test('the topics are those of the public contract', () => {
-  expect(topics.map((topic) => `${topic.name} ${topic.flow ?? '-'} ${topic.role} ${topic.partitions} ${topic.kept}`)).toEqual([
+  expect(
+    topics.map((topic) => `${topic.name} ${topic.flow ?? '-'} ${topic.role} ${topic.partitions} ${topic.kept}`),
+  ).toEqual([
     'registration.metering-point 1 lane 4 compacted after 40 months',
     'registration.appointment.mss 2 lane 4 40 months',
     'registration.appointment.msa 2 lane 4 40 months',

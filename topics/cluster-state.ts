@@ -40,7 +40,8 @@ export async function readClusterState(
   const names = catalogue.map((topic) => topic.name).filter((name) => existing.has(name));
   const subjects = new Map<string, SubjectState>();
   for (const topic of catalogue) {
-    if (topic.schema !== null) subjects.set(subjectOf(topic.name), await readSubject(registry, topic.name, topic.schema));
+    if (topic.schema !== null)
+      subjects.set(subjectOf(topic.name), await readSubject(registry, topic.name, topic.schema));
   }
   return { topics: await readTopics(admin, names), subjects };
 }

@@ -46,12 +46,21 @@ describe('the plan', () => {
 
   test('keeps the settings that an operator made on a topic when it changes another', () => {
     const state = cluster({
-      config: { ...wanted, 'max.message.bytes': '1048588', 'leader.replication.throttled.replicas': '0:1', 'segment.ms': '5' },
+      config: {
+        ...wanted,
+        'max.message.bytes': '1048588',
+        'leader.replication.throttled.replicas': '0:1',
+        'segment.ms': '5',
+      },
       ownSettings: ['leader.replication.throttled.replicas'],
     });
     const { steps } = planProvisioning(topics, state);
     expect(steps).toMatchObject([
-      { kind: 'alter-config', topic: 'reg.metering-point', text: 'configure reg.metering-point: max.message.bytes 1048588 → 8388608' },
+      {
+        kind: 'alter-config',
+        topic: 'reg.metering-point',
+        text: 'configure reg.metering-point: max.message.bytes 1048588 → 8388608',
+      },
     ]);
     expect(steps[0]).toHaveProperty('config', { ...wanted, 'leader.replication.throttled.replicas': '0:1' });
   });

@@ -35,7 +35,9 @@ export function planProvisioning(catalogue: readonly TopicDefinition[], state: C
     const there = state.topics.get(topic.name);
     const subject = state.subjects.get(subjectOf(topic.name));
     return [
-      ...(there === undefined ? [creation(topic)] : [partitionsOf(topic, there), replicationOf(topic, there), configOf(topic, there)]),
+      ...(there === undefined
+        ? [creation(topic)]
+        : [partitionsOf(topic, there), replicationOf(topic, there), configOf(topic, there)]),
       ...(topic.schema === null || subject === undefined ? [] : [subjectSteps(topic.name, topic.schema, subject)]),
     ];
   });
@@ -119,13 +121,16 @@ function configOf(topic: TopicDefinition, there: TopicState): Part {
 function subjectSteps(topic: string, schema: SchemaName, there: SubjectState): Part {
   const subject = subjectOf(topic);
   if (there.conflicts.length > 0) {
-    const told = there.conflicts.map(({ version, field, problem }) => `${field ?? 'the record'} ${problem} (version ${version})`);
+    const told = there.conflicts.map(
+      ({ version, field, problem }) => `${field ?? 'the record'} ${problem} (version ${version})`,
+    );
     return {
       refusals: [
         {
           name: subject,
           reason: `has versions that ${schema}.avsc is in conflict with: ${told.join('; ')}`,
-          remedy: 'Add items with a default and leave the others as they are; `concord schemas diff` shows the differences.',
+          remedy:
+            'Add items with a default and leave the others as they are; `concord schemas diff` shows the differences.',
         },
       ],
     };

@@ -56,7 +56,10 @@ test('a plan makes nothing, applying it makes everything, and the second plan is
 });
 
 test('applying an old plan again, as a second instance would, changes nothing and fails nowhere', async () => {
-  const plan = await planTopics({ ...provisioning, catalogue: catalogue({ ...named, meteringPrefix: `${prefix}other` }) });
+  const plan = await planTopics({
+    ...provisioning,
+    catalogue: catalogue({ ...named, meteringPrefix: `${prefix}other` }),
+  });
   await Promise.all([applyPlan(provisioning, plan), applyPlan(provisioning, plan)]);
   await applyPlan(provisioning, plan);
   expect(await planTopics(provisioning)).toEqual({ steps: [], refusals: [] });
@@ -87,7 +90,10 @@ test('more lanes than the topics have are refused, because the order of a key wo
 });
 
 test('a replication factor that the cluster can not give is a fault of the set-up, not of the network', async () => {
-  const impossible = { ...provisioning, catalogue: catalogue({ ...named, registrationPrefix: `${prefix}x`, replicationFactor: 3 }) };
+  const impossible = {
+    ...provisioning,
+    catalogue: catalogue({ ...named, registrationPrefix: `${prefix}x`, replicationFactor: 3 }),
+  };
   const plan = await planTopics(impossible);
   await expect(applyPlan(impossible, plan)).rejects.toMatchObject({ kind: 'misconfigured', code: 'TOPIC_NOT_MADE' });
 });

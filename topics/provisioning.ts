@@ -28,7 +28,11 @@ export interface TopicDescription extends TopicDefinition {
     /** Only the settings that the catalogue fixes. */
     readonly config: Readonly<Record<string, string | null>>;
   } | null;
-  readonly registered: { readonly versions: number; readonly id: number | null; readonly compatibility: string | null } | null;
+  readonly registered: {
+    readonly versions: number;
+    readonly id: number | null;
+    readonly compatibility: string | null;
+  } | null;
 }
 
 /** What `applyPlan` would do. Changes nothing. Rejects with a Fault. */
@@ -125,10 +129,18 @@ async function withAdmin<T>(kafka: KafkaConnection, action: string, act: (admin:
 }
 
 /** What the cluster will never accept, however often it is asked; null for everything else. */
-const neverAccepted = new Set(['INVALID_REPLICATION_FACTOR', 'INVALID_PARTITIONS', 'INVALID_CONFIG', 'POLICY_VIOLATION']);
+const neverAccepted = new Set([
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_PARTITIONS',
+  'INVALID_CONFIG',
+  'POLICY_VIOLATION',
+]);
 
 function notMade(cause: unknown): Fault | null {
-  const causes: unknown[] = typeof cause === 'object' && cause !== null && 'errors' in cause && Array.isArray(cause.errors) ? cause.errors : [cause];
+  const causes: unknown[] =
+    typeof cause === 'object' && cause !== null && 'errors' in cause && Array.isArray(cause.errors)
+      ? cause.errors
+      : [cause];
   const one = causes.find((each) => each instanceof KafkaJSProtocolError && neverAccepted.has(each.type));
   if (!(one instanceof KafkaJSProtocolError)) return null;
   return new Fault(
