@@ -1,5 +1,5 @@
 import type { Admin } from 'kafkajs';
-import { ConfigResourceTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import type { VersionConflict, SchemaRegistry } from '../avro/registry.ts';
 import { loadSchema } from '../avro/schemas.ts';
 import type { TopicDefinition } from './catalogue.ts';
@@ -52,7 +52,7 @@ async function readTopics(admin: Admin, names: readonly string[]): Promise<Map<s
   const { topics } = await admin.fetchTopicMetadata({ topics: [...names] });
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    resources: names.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
   });
   const configs = new Map(resources.map((resource) => [resource.resourceName, resource.configEntries]));
   return new Map(

@@ -1,5 +1,6 @@
 import type { Admin } from 'kafkajs';
-import { ConfigResourceTypes, KafkaJSProtocolError } from 'kafkajs';
+// Not every name of this CommonJS module is seen by Node's own loader.
+import kafkajs from 'kafkajs';
 import type { SchemaRegistry } from '../avro/registry.ts';
 import { loadSchema } from '../avro/schemas.ts';
 import { Fault } from '../runtime/fault.ts';
@@ -100,7 +101,7 @@ async function applyStep(admin: Admin, registry: SchemaRegistry, step: Provision
       await admin.createPartitions({ topicPartitions: [{ topic: step.topic, count: step.partitions }] });
       return;
     case 'alter-config': {
-      const type = ConfigResourceTypes.TOPIC;
+      const type = kafkajs.ConfigResourceTypes.TOPIC;
       const resources = [{ type, name: step.topic, configEntries: entries(step.config) }];
       await admin.alterConfigs({ validateOnly: false, resources });
       return;
@@ -141,8 +142,8 @@ function notMade(cause: unknown): Fault | null {
     typeof cause === 'object' && cause !== null && 'errors' in cause && Array.isArray(cause.errors)
       ? cause.errors
       : [cause];
-  const one = causes.find((each) => each instanceof KafkaJSProtocolError && neverAccepted.has(each.type));
-  if (!(one instanceof KafkaJSProtocolError)) return null;
+  const one = causes.find((each) => each instanceof kafkajs.KafkaJSProtocolError && neverAccepted.has(each.type));
+  if (!(one instanceof kafkajs.KafkaJSProtocolError)) return null;
   return new Fault(
     'misconfigured',
     'TOPIC_NOT_MADE',
