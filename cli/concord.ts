@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { balanceCommand } from './balance.ts';
-import { checkCommand } from './check.ts';
+
 import { demoCommand } from './demo.ts';
 import { downCommand } from './down.ts';
 import { envCommand } from './env.ts';
@@ -24,7 +24,9 @@ import { upCommand } from './up.ts';
 /** The whole command line. Each command is a file of its own name. */
 function createProgram(): Command {
   const program = new Command('concord')
-    .description("Keeps a metering service's store in agreement with an electricity registration database, and proves it.")
+    .description(
+      "Keeps a metering service's store in agreement with an electricity registration database, and proves it.",
+    )
     .version(programVersion())
     .showHelpAfterError('(--help shows what is possible)')
     .addHelpText(
@@ -33,8 +35,15 @@ function createProgram(): Command {
         '\nMPAN cores are masked unless --reveal is given.',
     );
   const embedded = [upCommand(), downCommand(), envCommand(), demoCommand(), generateCommand()];
-  const running = [runCommand(), initCommand(), checkCommand(), statusCommand(), balanceCommand()];
-  const looking = [tailCommand(), rejectionsCommand(), heldCommand(), receiptsCommand(), rulesCommand(), explainCommand()];
+  const running = [runCommand(), initCommand(), statusCommand(), balanceCommand()];
+  const looking = [
+    tailCommand(),
+    rejectionsCommand(),
+    heldCommand(),
+    receiptsCommand(),
+    rulesCommand(),
+    explainCommand(),
+  ];
   const asCode = [topicsCommand(), schemasCommand()];
   for (const command of [...embedded, ...running, ...looking, ...asCode]) program.addCommand(command);
   for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();

@@ -16,36 +16,36 @@ interface ReceiptRow {
 
 /** `concord receipts`: what each receiver has acknowledged, per lane, and through which LSN as a whole. */
 export function receiptsCommand(): Command {
-  return withCommonOptions(new Command('receipts').description('delivery receipts of both directions, as their senders received them')).action(
-    async (options: CommonOptions) => {
-      const settings = settingsOf(options);
-      const flows12 = await readReceipts(settings.registration.database, 'inbox.receipt');
-      const flow3 = await readReceipts(settings.metering.database, 'metering.receipt_inbox');
-      const rows = [...flows12, ...flow3];
-      if (options.json === true) {
-        printJson({ receipts: rows, through: throughs(rows) });
-        return;
-      }
-      printTable(
-        ['receiver', 'source', 'lane', 'through LSN', 'at', 'counts'],
-        rows.map((row) => [
-          row.receiver,
-          row.source,
-          String(row.lane),
-          formatLsn(Number(row.through_lsn)),
-          row.at.toISOString().slice(0, 19),
-          Object.entries(row.counts)
-            .map(([outcome, events]) => `${outcome} ${events.toLocaleString('en-GB')}`)
-            .join(', '),
-        ]),
-        'No receipt has arrived yet.',
-      );
-      print('');
-      for (const { receiver, source, through } of throughs(rows)) {
-        print(`${receiver} has everything of ${source} through ${formatLsn(through)}.`);
-      }
-    },
-  );
+  return withCommonOptions(
+    new Command('receipts').description('delivery receipts of both directions, as their senders received them'),
+  ).action(async (options: CommonOptions) => {
+    const settings = settingsOf(options);
+    const flows12 = await readReceipts(settings.registration.database, 'inbox.receipt');
+    const flow3 = await readReceipts(settings.metering.database, 'metering.receipt_inbox');
+    const rows = [...flows12, ...flow3];
+    if (options.json === true) {
+      printJson({ receipts: rows, through: throughs(rows) });
+      return;
+    }
+    printTable(
+      ['receiver', 'source', 'lane', 'through LSN', 'at', 'counts'],
+      rows.map((row) => [
+        row.receiver,
+        row.source,
+        String(row.lane),
+        formatLsn(Number(row.through_lsn)),
+        row.at.toISOString().slice(0, 19),
+        Object.entries(row.counts)
+          .map(([outcome, events]) => `${outcome} ${events.toLocaleString('en-GB')}`)
+          .join(', '),
+      ]),
+      'No receipt has arrived yet.',
+    );
+    print('');
+    for (const { receiver, source, through } of throughs(rows)) {
+      print(`${receiver} has everything of ${source} through ${formatLsn(through)}.`);
+    }
+  });
 }
 
 /** The smallest over the lanes: up to there nothing is outstanding. */

@@ -1,6 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { describeChange, dispositionNames, ruleBookMarkdown, stageNames, tellRule } from '../connectors/metering/rules/documentation.ts';
+import {
+  describeChange,
+  dispositionNames,
+  ruleBookMarkdown,
+  stageNames,
+  tellRule,
+} from '../connectors/metering/rules/documentation.ts';
 import type { Rule } from '../connectors/metering/rules/contract.ts';
 import { ruleBook, ruleOf } from '../connectors/metering/rules/rule-book.ts';
 import { nearestOf } from '../connectors/metering/rules/suggestion.ts';
@@ -48,7 +54,10 @@ export function writeRuleBook(file: string): void {
 function known(code: string): Rule {
   const rule = ruleOf(code.toUpperCase());
   if (rule !== null) return rule;
-  const near = nearestOf(code, ruleBook.map((one) => one.code));
+  const near = nearestOf(
+    code,
+    ruleBook.map((one) => one.code),
+  );
   const hint = near === null ? '' : ` Did you mean ${near}?`;
   throw new UsageError(`There is no rule ${code}.${hint} \`concord rules list\` lists them.`);
 }
@@ -57,7 +66,19 @@ const flowOf = { metering_point: '1', appointment: '2', meter_asset: 'asset' } a
 
 function list(asJson: boolean): void {
   if (asJson) {
-    printJson(ruleBook.map(({ judge: _, ...rule }) => rule));
+    printJson(
+      ruleBook.map(({ code, entities, disposition, stage, items, aboutToday, sentence, remedy, support }) => ({
+        code,
+        flows: entities.map((entity) => flowOf[entity]),
+        disposition,
+        stage,
+        items,
+        aboutToday,
+        sentence,
+        remedy,
+        support,
+      })),
+    );
     return;
   }
   printTable(

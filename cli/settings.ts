@@ -38,13 +38,15 @@ const database = z.strictObject({
 });
 
 const tableMapping = z.strictObject({
-  schema: z.string().default('registration'),
-  table: z.string(),
+  schema: z.string().optional(),
+  table: z.string().optional(),
   columns: z
-    .record(z.string(), z.string())
-    .default({})
-    .describe('item name: column name, for columns that are named otherwise'),
-  correlationColumn: z.string().optional().describe('column that carries a correlation id'),
+    .record(z.string(), z.string().nullable())
+    .optional()
+    .describe(
+      'item name: column name, for columns that are named otherwise; null for an item that the table does not have',
+    ),
+  correlation: z.string().optional().describe('the column that carries a correlation id'),
 });
 
 const entities = ['metering_point', 'appointment', 'participant', 'distributor_gsp_group', 'meter_asset'] as const;

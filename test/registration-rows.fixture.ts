@@ -6,7 +6,7 @@ import type pg from 'pg';
 export async function createHelpers(client: pg.Client): Promise<void> {
   await client.query(`
     CREATE OR REPLACE FUNCTION public.mpan(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-      SELECT stem || ((SELECT sum(substr(stem, i, 1)::int * p) FROM unnest(ARRAY[3,5,7,13,17,19,23,29,31,37,41,43]) WITH ORDINALITY AS w(p, i)) % 11 % 10)::text
+      SELECT stem || ((SELECT sum(substr(stem, i::int, 1)::int * p) FROM unnest(ARRAY[3,5,7,13,17,19,23,29,31,37,41,43]) WITH ORDINALITY AS w(p, i)) % 11 % 10)::text
       FROM (SELECT '13' || lpad(n::text, 10, '0') AS stem) s
     $$`);
 }

@@ -13,14 +13,14 @@ export function registrationSourceOf(settings: Settings): SourceSettings {
     senderId,
     slot,
     publication,
-    routes: registrationRoutes({ prefix: name, tables }),
+    routes: registrationRoutes(name, { tables }),
   };
 }
 
 /** The metering store as a source: flow 3 and the receipts of flows 1 and 2. */
 export function meteringSourceOf(settings: Settings): SourceSettings {
   const { name, senderId, slot, publication } = settings.metering;
-  return { ...commonOf(settings, name), name, senderId, slot, publication, routes: outboxRoutes({ prefix: name }) };
+  return { ...commonOf(settings, name), name, senderId, slot, publication, routes: outboxRoutes(name) };
 }
 
 function commonOf(

@@ -12,6 +12,8 @@ export interface SideStatus {
   readonly memoryBytes: number;
   /** The initial load of the own source is on the topics, and that of the other source is applied in every lane. */
   readonly ready: boolean;
+  /** One line for who waits for the initial load. */
+  readonly text: string;
   readonly healthy: boolean;
   readonly unhealthyBecause: readonly string[];
   readonly legs: Readonly<Record<string, LegState>>;
@@ -38,6 +40,7 @@ export function snapshotOf(side: Side, liveness: Liveness): SideStatus {
     pid: process.pid,
     memoryBytes: process.memoryUsage.rss(),
     ready: isReady(side),
+    text: textOf(side),
     healthy: because.length === 0,
     unhealthyBecause: because,
     legs: side.states,
@@ -63,4 +66,16 @@ function reached(position: Position, wanted: Position): boolean {
   return (
     position.generation > wanted.generation || (position.generation === wanted.generation && position.lsn >= wanted.lsn)
   );
+}
+
+function textOf(side: Side): string {
+  for (const [leg, { problem }] of Object.entries(side.states)) if (problem !== null) return `${leg}: ${problem.text}`;
+  const loading = Object.entries(side.source.load).find(([, table]) => !table.done);
+  if (loading !== undefined) {
+    const [table, { rows, estimate }] = loading;
+    const of = estimate === null || estimate < rows ? '' : ` of about ${estimate.toLocaleString('en-GB')}`;
+    return `loading ${table}, ${rows.toLocaleString('en-GB')}${of} rows`;
+  }
+  const waiting = [...side.sink.lanes.values()].reduce((sum, lane) => sum + lane.lagEvents, 0);
+  return waiting === 0 ? 'nothing waits' : `${waiting.toLocaleString('en-GB')} records wait to be applied`;
 }
