@@ -74,14 +74,13 @@ export class PartitionQueue implements LanePartition {
     this.unreadTail = segment.lastValue() ?? this.unreadTail;
   }
 
+  /** The last value may be one that can not be read: then the first that waits says at least something. */
   newest(): Position | null {
     if (this.unreadTail !== null) {
-      const position = this.positionOf(this.unreadTail);
-      if (position !== null && (this.newestEvent === null || comparePositions(position, this.newestEvent) > 0)) {
-        this.newestEvent = position;
-      }
+      this.seen(this.positionOf(this.unreadTail));
       this.unreadTail = null;
     }
+    this.seen(this.peek()?.position ?? null);
     return this.newestEvent;
   }
 
@@ -142,6 +141,11 @@ export class PartitionQueue implements LanePartition {
       rethrowSystemic(error);
       return null;
     }
+  }
+
+  private seen(position: Position | null): void {
+    if (position === null) return;
+    if (this.newestEvent === null || comparePositions(position, this.newestEvent) > 0) this.newestEvent = position;
   }
 
   private get segment(): Segment | undefined {
