@@ -1,12 +1,17 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, inject, test } from 'vitest';
 import { sampleMeteringPoint } from './codec.fixture.ts';
 import { createDecoder, encodeEvent } from './codec.ts';
 import { deleteSubjects } from './registry.fixture.ts';
-import type { SchemaRegistry } from './registry.ts';
+import type { RegistrySettings, SchemaRegistry } from './registry.ts';
 import { openRegistry, writerSchemas } from './registry.ts';
 import type { RecordSchema } from './schemas.ts';
 import { loadSchema } from './schemas.ts';
@@ -162,6 +167,95 @@ describe('a registry that', () => {
     expect(Buffer.from(seen[0]?.replace('Basic ', '') ?? '', 'base64').toString()).toBe('us:pä:ss');
     other.close();
     server.close();
+  });
+});
+
+describe.skipIf(spawnSync('openssl', ['version']).status !== 0)('over TLS, a registry', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'concord-tls-'));
+  const file = (name: string): Buffer => readFileSync(join(directory, name));
+  const openssl = (...words: string[]): void => {
+    execFileSync('openssl', words, { cwd: directory, stdio: 'pipe' });
+  };
+  /** A key and a certificate for `name`, signed by our own authority. */
+  const certify = (name: string): void => {
+    openssl(
+      'req',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.csr`,
+      '-subj',
+      `/CN=${name}`,
+    );
+    writeFileSync(join(directory, 'ext'), 'subjectAltName=IP:127.0.0.1');
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      '-CA',
+      'ca.crt',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-extfile',
+      'ext',
+      '-out',
+      `${name}.crt`,
+    );
+  };
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.crt',
+    '-subj',
+    '/CN=authority',
+  );
+  certify('server');
+  certify('client');
+  const server = createTlsServer(
+    {
+      key: file('server.key'),
+      cert: file('server.crt'),
+      ca: file('ca.crt'),
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"schema":"{}"}'),
+  );
+  const askWith = async (tls: NonNullable<RegistrySettings['tls']>): Promise<unknown> => {
+    const port = server.listening ? (server.address() as AddressInfo).port : await listen(server);
+    const other = openRegistry({ url: `https://127.0.0.1:${port}`, tls });
+    try {
+      return await other.schemaById(1).catch((error: unknown) => error);
+    } finally {
+      other.close();
+    }
+  };
+  afterAll(() => {
+    server.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  test('is read with our authority and our client certificate', async () => {
+    expect(await askWith({ ca: file('ca.crt'), cert: file('client.crt'), key: file('client.key') })).toBe('{}');
+  });
+
+  test('of an unknown authority is refused by us, which waiting does not mend', async () => {
+    expect(await askWith({})).toMatchObject({ kind: 'refused', code: 'REGISTRY_REFUSED' });
+  });
+
+  test('that wants a client certificate refuses us without one', async () => {
+    expect(await askWith({ ca: file('ca.crt') })).toMatchObject({ kind: 'refused', code: 'REGISTRY_REFUSED' });
   });
 });
 

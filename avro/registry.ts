@@ -5,6 +5,7 @@ import type registryApi from '@kafkajs/confluent-schema-registry/dist/api/index.
 import { Fault } from '../runtime/fault.ts';
 import type { SchemaConflict } from './compatibility.ts';
 import { conflictsBetween } from './compatibility.ts';
+import { notARegistry, registryFault, statusOf } from './registry-fault.ts';
 import type { RecordSchema } from './schemas.ts';
 import { parseForeignSchema } from './schemas.ts';
 
@@ -215,6 +216,7 @@ export function writerSchemas(
 }
 
 type Answer = { readonly [name: string]: unknown };
+
 /** An answer that breaks off in the middle is never told by the library: the deadline ends the wait. */
 async function withDeadline<T>(request: Promise<T>, answerMaxMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
@@ -226,52 +228,6 @@ async function withDeadline<T>(request: Promise<T>, answerMaxMs: number): Promis
   } finally {
     clearTimeout(timer);
   }
-}
-
-function registryFault(error: unknown, url: string, what: string): Fault {
-  if (error instanceof Fault) return error;
-  const status = statusOf(error);
-  const message = (error instanceof Error ? error.message : String(error)).replace(/^concord - /, '').slice(0, 500);
-  const context = { what, status };
-  // The client library tells a connection that failed as status 400 too; an answer of the registry has a message.
-  const unreachable = status === 400 && message.startsWith('Error, status 400:');
-  if (status === 401 || status === 403 || (unreachable && /certificate|alert|self-signed/i.test(message))) {
-    return new Fault(
-      'refused',
-      'REGISTRY_REFUSED',
-      `The schema registry refuses to ${what}: ${message}.`,
-      context,
-      error,
-    );
-  }
-  if (status === 409) return new Fault('misconfigured', 'REGISTRY_INCOMPATIBLE', message, context, error);
-  if (status === 404) return new Fault('misconfigured', 'REGISTRY_ERROR', notARegistry(url), context, error);
-  if (status !== null && !unreachable && status < 500 && status !== 408 && status !== 429) {
-    return new Fault(
-      'misconfigured',
-      'REGISTRY_ERROR',
-      `The schema registry can not ${what}: ${message}.`,
-      context,
-      error,
-    );
-  }
-  return new Fault(
-    'unavailable',
-    'REGISTRY_UNAVAILABLE',
-    `The schema registry does not answer when asked to ${what}: ${message}.`,
-    context,
-    error,
-  );
-}
-
-function notARegistry(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `What answers at ${host}${pathname} is no schema registry. Give the Confluent-compatible base URL in \`registry.url\`.`;
-}
-
-function statusOf(error: unknown): number | null {
-  if (typeof error !== 'object' || error === null || !('status' in error)) return null;
-  return typeof error.status === 'number' ? error.status : null;
 }
 
 function conflictsWith(version: number, text: string, schema: RecordSchema): VersionConflict[] {
