@@ -5,7 +5,8 @@ import { dueAt, isWorkingDay, londonDay, londonDayBegin, workingDaysAfter } from
 import { isoDay, parseIsoDay as day } from './wording.ts';
 
 const micros = (iso: string): number => Date.parse(iso) * 1000;
-const utc = (at: number): string => `${new Date(Math.floor(at / 1000)).toISOString().slice(0, -1)}${String(at % 1000).padStart(3, '0')}Z`;
+const utc = (at: number): string =>
+  `${new Date(Math.floor(at / 1000)).toISOString().slice(0, -1)}${String(at % 1000).padStart(3, '0')}Z`;
 
 describe('the London day', () => {
   it.each([
@@ -67,7 +68,11 @@ describe('working days', () => {
     [2027, '01-01 03-26 03-29 05-03 05-31 08-30 12-27 12-28'],
     [2028, '01-03 04-14 04-17 05-01 05-29 08-28 12-25 12-26'],
   ])('of %i leave out the published bank holidays', (year, published) => {
-    expect(bankHolidaysOf(year).map((at) => isoDay(at).slice(5)).join(' ')).toBe(published);
+    expect(
+      bankHolidaysOf(year)
+        .map((at) => isoDay(at).slice(5))
+        .join(' '),
+    ).toBe(published);
   });
 
   it('are Monday to Friday', () => {

@@ -17,7 +17,10 @@ const deleteWithLiveAppointment = defineRule({
       const live = store.appointments.filter(({ items }) => lastDay(items.metering_service_etd) >= today);
       if (live.length === 0) return nothing;
       const ids = live.map((one) => one.appointmentId).toSorted((a, b) => a - b);
-      return finding('mpan_core', `The metering point is deleted, but appointment ${ids.join(', ')} is live on ${isoDay(today)}.`);
+      return finding(
+        'mpan_core',
+        `The metering point is deleted, but appointment ${ids.join(', ')} is live on ${isoDay(today)}.`,
+      );
     },
   },
 });
@@ -28,7 +31,8 @@ const serviceMismatch = defineRule({
   stage: 'cross',
   items: ['metering_service_mpid', 'metering_service_efd'],
   sentence: 'The metering service of Flow 1 is the one that is appointed on its EFD.',
-  remedy: 'Nothing, while the appointment is on its way; else have the metering service corrected in one of the two flows.',
+  remedy:
+    'Nothing, while the appointment is on its way; else have the metering service corrected in one of the two flows.',
   support: 'Registration flows 1 and 2 both name the metering service.',
   on: {
     metering_point: ({ items, recordType }, { store }) => {

@@ -107,7 +107,9 @@ function ruleSection(rule: Rule): readonly string[] {
     `- Disposition: ${dispositionNames[disposition]}`,
     `- Flows: ${flows.join('; ')}`,
     `- Items: ${items.map((item) => `\`${item}\``).join(', ')}`,
-    ...(aboutToday ? ['- About today: judged on a create, or when an EFD or the reason changes; never on a read.'] : []),
+    ...(aboutToday
+      ? ['- About today: judged on a create, or when an EFD or the reason changes; never on a read.']
+      : []),
     `- What to do: ${remedy}`,
     `- Support: ${support}`,
     '',

@@ -45,7 +45,9 @@ const quantityUnknown = defineRule({
   sentence: 'The measurement quantity is AI, AE, RI or RE.',
   remedy: 'Correct the measurement quantity: active or reactive, import or export.',
   support: 'Assumption, after the measurement quantities of the settlement data flows.',
-  on: { metering_point: ({ items }) => oneOf('measurement_quantity', items.measurement_quantity, measurementQuantities) },
+  on: {
+    metering_point: ({ items }) => oneOf('measurement_quantity', items.measurement_quantity, measurementQuantities),
+  },
 });
 
 const connectionUnknown = defineRule({
@@ -77,7 +79,8 @@ const reasonUnknown = defineRule({
   items: ['reason'],
   sentence: 'The reason of an appointment is COS, CSP, USP, SEG, MCA, MCS or NEW.',
   remedy: 'Correct the reason of the appointment.',
-  support: 'Published interface samples; NEW (meter installation) is an assumption after the Flow 2 business condition.',
+  support:
+    'Published interface samples; NEW (meter installation) is an assumption after the Flow 2 business condition.',
   on: { appointment: ({ items }) => oneOf('reason', items.reason, reasons) },
 });
 

@@ -8,9 +8,15 @@ export const formExamples: readonly RuleExample[] = [
     opt_out: null,
   }),
   point('ITEM_MISSING', 'no supplier EFD', ['ITEM_MISSING'], { supplier_efd: null }),
-  point('ITEM_MISSING', 'a value that can not travel was sent all the same', ['ITEM_INVALID'], { supplier_efd: null }, {
-    invalid: { supplier_efd: 'infinity' },
-  }),
+  point(
+    'ITEM_MISSING',
+    'a value that can not travel was sent all the same',
+    ['ITEM_INVALID'],
+    { supplier_efd: null },
+    {
+      invalid: { supplier_efd: 'infinity' },
+    },
+  ),
   appointment('ITEM_MISSING', 'an open appointment within an open supply', [], {
     metering_service_etd: null,
     supplier_etd: null,
@@ -18,18 +24,36 @@ export const formExamples: readonly RuleExample[] = [
   appointment('ITEM_MISSING', 'no MPID and no reason', ['ITEM_MISSING'], { mpid: null, reason: null }),
 
   point('ITEM_INVALID', 'an ordinary factor', [], { line_loss_factor: 1_000_000 }),
-  point('ITEM_INVALID', 'a factor that is not a number', ['ITEM_INVALID'], { line_loss_factor: null }, {
-    invalid: { line_loss_factor: 'NaN' },
-  }),
-  appointment('ITEM_INVALID', 'an infinite ETD', ['ITEM_INVALID'], {}, { invalid: { metering_service_etd: 'infinity' } }),
+  point(
+    'ITEM_INVALID',
+    'a factor that is not a number',
+    ['ITEM_INVALID'],
+    { line_loss_factor: null },
+    {
+      invalid: { line_loss_factor: 'NaN' },
+    },
+  ),
+  appointment(
+    'ITEM_INVALID',
+    'an infinite ETD',
+    ['ITEM_INVALID'],
+    {},
+    { invalid: { metering_service_etd: 'infinity' } },
+  ),
 
   appointment('CONTRACT_MISSING', 'a reference of ten characters', [], { contract_reference: 'C-2024-001' }),
   appointment('CONTRACT_MISSING', 'no reference', ['CONTRACT_MISSING'], { contract_reference: null }),
   appointment('CONTRACT_MISSING', 'a blank reference', ['CONTRACT_MISSING'], { contract_reference: '  ' }),
 
-  appointment('METER_ID_MISSING', 'an unmetered appointment has none', [], { service_type: 'UMSO', mpid: 'UMSA', meter_id: null }, {
-    point: { market_segment: 'U', connection_type: 'U' },
-  }),
+  appointment(
+    'METER_ID_MISSING',
+    'an unmetered appointment has none',
+    [],
+    { service_type: 'UMSO', mpid: 'UMSA', meter_id: null },
+    {
+      point: { market_segment: 'U', connection_type: 'U' },
+    },
+  ),
   appointment('METER_ID_MISSING', 'a smart appointment without', ['METER_ID_MISSING'], { meter_id: null }),
   appointment('METER_ID_MISSING', 'an advanced appointment without', ['METER_ID_MISSING'], {
     service_type: 'MSA',
@@ -63,7 +87,13 @@ export const formExamples: readonly RuleExample[] = [
 
   point('MPID_DIGITS', 'letters only', [], { supplier_mpid: 'SUPA' }),
   point('MPID_DIGITS', 'a digit is allowed', ['MPID_DIGITS'], { supplier_mpid: 'SUP1' }),
-  appointment('MPID_DIGITS', 'a digit is allowed', ['MPID_DIGITS'], { supplier_mpid: 'SUP1' }, { point: { supplier_mpid: 'SUP1' } }),
+  appointment(
+    'MPID_DIGITS',
+    'a digit is allowed',
+    ['MPID_DIGITS'],
+    { supplier_mpid: 'SUP1' },
+    { point: { supplier_mpid: 'SUP1' } },
+  ),
 
   point('GSP_GROUP_UNKNOWN', 'the home group of the prefix', [], { gsp_group: '_D' }),
   point('GSP_GROUP_UNKNOWN', 'there is no _I', ['GSP_GROUP_UNKNOWN'], { gsp_group: '_I' }),
@@ -85,9 +115,15 @@ export const formExamples: readonly RuleExample[] = [
 
   appointment('CONTRACT_FORMAT', 'ten characters', [], { contract_reference: '1234567890' }),
   appointment('CONTRACT_FORMAT', 'eleven characters', ['CONTRACT_FORMAT'], { contract_reference: 'C-2024-0001' }),
-  appointment('CONTRACT_FORMAT', '28 characters where 28 are allowed', [], { contract_reference: 'C'.repeat(28) }, {
-    parameters: { contractReferenceMax: 28 },
-  }),
+  appointment(
+    'CONTRACT_FORMAT',
+    '28 characters where 28 are allowed',
+    [],
+    { contract_reference: 'C'.repeat(28) },
+    {
+      parameters: { contractReferenceMax: 28 },
+    },
+  ),
   appointment('METER_ID_FORMAT', 'ten characters', [], { meter_id: 'E6S1234567' }),
   appointment('METER_ID_FORMAT', 'a device id', ['METER_ID_FORMAT'], { meter_id: '00-DB-12-34-56-78-90-A0' }),
 

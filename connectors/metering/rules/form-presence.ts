@@ -120,7 +120,8 @@ const itemInvalid = defineRule({
   stage: 'form',
   items: ['invalid'],
   sentence: 'Every value can be carried by the flow: no infinite date, no number that is not one.',
-  remedy: 'Replace the value in the registration database: a date of the calendar (an open end is NULL), a finite number.',
+  remedy:
+    'Replace the value in the registration database: a date of the calendar (an open end is NULL), a finite number.',
   support: 'Follows from the flows’ item types; an open end is an absent date, not an infinite one.',
   on: {
     metering_point: (subject) => (hasInvalid(subject) ? unreadable(subject, null) : nothing),
@@ -135,7 +136,8 @@ const contractMissing = defineRule({
   stage: 'form',
   items: ['contract_reference'],
   sentence: 'An appointment has a contract reference.',
-  remedy: 'Ask the supplier for the reference of its contract with the metering service, and put it on the appointment.',
+  remedy:
+    'Ask the supplier for the reference of its contract with the metering service, and put it on the appointment.',
   support:
     'Appointment interface, data catalogue: “A registration appointment cannot occur without a contract reference.”',
   on: {
@@ -175,7 +177,10 @@ const meterIdUnmetered = defineRule({
       if (items.service_type !== 'UMSO') return nothing;
       const meter = Object.hasOwn(invalid, 'meter_id') ? invalid.meter_id : items.meter_id;
       if (meter === null || meter === undefined) return nothing;
-      return finding('meter_id', `meter_id is ${quoted(meter)}, but service_type UMSO is for supplies without a meter.`);
+      return finding(
+        'meter_id',
+        `meter_id is ${quoted(meter)}, but service_type UMSO is for supplies without a meter.`,
+      );
     },
   },
 });

@@ -23,11 +23,35 @@ import { defaultParameters } from './parameters.ts';
 import { ReferenceData } from './reference-data.ts';
 import { ruleOf } from './rule-book.ts';
 
-const words = fc.constantFrom('', ' ', '__proto__', 'constructor', 'toString', 'MSS', 'UMSO', 'S', 'COS', 'MSVA', 'MSVZ', '1312345678907');
-const text = fc.option(fc.oneof(words, fc.string({ unit: 'binary', maxLength: 60 }), fc.stringMatching(/^[0-9]{10,30}$/)), { nil: null });
+const words = fc.constantFrom(
+  '',
+  ' ',
+  '__proto__',
+  'constructor',
+  'toString',
+  'MSS',
+  'UMSO',
+  'S',
+  'COS',
+  'MSVA',
+  'MSVZ',
+  '1312345678907',
+);
+const text = fc.option(
+  fc.oneof(words, fc.string({ unit: 'binary', maxLength: 60 }), fc.stringMatching(/^[0-9]{10,30}$/)),
+  { nil: null },
+);
 const days = fc.oneof(
   fc.integer({ min: 15_000, max: 25_000 }),
-  fc.constantFrom(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, Number.POSITIVE_INFINITY, Number.NaN, 0.5, -0, 1e308),
+  fc.constantFrom(
+    Number.MAX_SAFE_INTEGER,
+    Number.MIN_SAFE_INTEGER,
+    Number.POSITIVE_INFINITY,
+    Number.NaN,
+    0.5,
+    -0,
+    1e308,
+  ),
 );
 const day = fc.option(days, { nil: null });
 const flag = fc.option(fc.boolean(), { nil: null });
@@ -46,7 +70,14 @@ function spoiled<Items extends object>(good: Items): fc.Arbitrary<Items> {
 
 const invalid = fc.oneof(
   { weight: 3, arbitrary: fc.constant({}) },
-  { weight: 1, arbitrary: fc.dictionary(fc.constantFrom('meter_id', 'supplier_efd', '__proto__', 'constructor'), fc.string({ unit: 'binary' }), { maxKeys: 3 }) },
+  {
+    weight: 1,
+    arbitrary: fc.dictionary(
+      fc.constantFrom('meter_id', 'supplier_efd', '__proto__', 'constructor'),
+      fc.string({ unit: 'binary' }),
+      { maxKeys: 3 },
+    ),
+  },
 );
 
 function subjects<E extends Entity>(entity: E, good: ItemsOf[E]): fc.Arbitrary<Subject<E>> {
@@ -75,7 +106,14 @@ const circumstances: fc.Arbitrary<Circumstances> = fc
     today: fc.integer({ min: 19_000, max: 21_000 }),
     isEmpty: fc.boolean(),
     contracts: fc.constantFrom(null, { SUPA: [{ reference: 'C-2024-001', from: 19_000, to: null }] }),
-    disabled: fc.subarray(['ITEM_MISSING', 'ITEM_INVALID', 'MPAN_FORMAT', 'MPID_FORMAT', 'MPAN_PREFIX', 'PARTICIPANT_UNKNOWN']),
+    disabled: fc.subarray([
+      'ITEM_MISSING',
+      'ITEM_INVALID',
+      'MPAN_FORMAT',
+      'MPID_FORMAT',
+      'MPAN_PREFIX',
+      'PARTICIPANT_UNKNOWN',
+    ]),
   })
   .map(({ appointments, lastEventOpen, point, today, isEmpty, contracts, disabled }) => ({
     reference: isEmpty ? new ReferenceData() : full,
@@ -115,7 +153,10 @@ describe('the judge', () => {
       fc.property(subject, circumstances, (record, about) => {
         const verdict = judge(record, about);
         if (verdict.kind === 'not-ours') return;
-        const heaviest = Math.max(0, ...verdict.broken.map(({ code }) => order.indexOf(ruleOf(code)?.disposition ?? '')));
+        const heaviest = Math.max(
+          0,
+          ...verdict.broken.map(({ code }) => order.indexOf(ruleOf(code)?.disposition ?? '')),
+        );
         expect(verdict.kind).toBe(order[heaviest]);
       }),
       { numRuns: 1_000 },
@@ -180,33 +221,57 @@ const quiet: Circumstances = {
   reference: full,
   parameters: defaultParameters,
   today: exampleToday,
-  store: { appointments: [acceptedAppointment(7, '2024-04-01', null)], lastEventOpen: false, point: goodPoint, pointOn: () => goodPoint },
+  store: {
+    appointments: [acceptedAppointment(7, '2024-04-01', null)],
+    lastEventOpen: false,
+    point: goodPoint,
+    pointOn: () => goodPoint,
+  },
 };
 
 describe('a good record', () => {
   const good: readonly Subject[] = [
     { entity: 'metering_point', recordType: 'create', items: goodPoint, invalid: {}, senderId: 'REGS', previous: null },
-    { entity: 'appointment', recordType: 'create', items: goodAppointment, invalid: {}, senderId: 'REGS', previous: null },
-    { entity: 'meter_asset', recordType: 'create', items: goodAsset satisfies MeterAssetItems, invalid: {}, senderId: 'REGS', previous: null },
+    {
+      entity: 'appointment',
+      recordType: 'create',
+      items: goodAppointment,
+      invalid: {},
+      senderId: 'REGS',
+      previous: null,
+    },
+    {
+      entity: 'meter_asset',
+      recordType: 'create',
+      items: goodAsset satisfies MeterAssetItems,
+      invalid: {},
+      senderId: 'REGS',
+      previous: null,
+    },
   ];
 
-  it.each(good.map((record) => [record.entity, record] as const))('of %s is accepted with the one shared answer', (_, record) => {
-    const verdict = judge(record, quiet);
-    expect(verdict.kind).toBe('accept');
-    expect(verdict).toBe(judge(record, quiet));
-    expect(Object.isFrozen(verdict) && Object.isFrozen(verdict.broken)).toBe(true);
-  });
+  it.each(good.map((record) => [record.entity, record] as const))(
+    'of %s is accepted with the one shared answer',
+    (_, record) => {
+      const verdict = judge(record, quiet);
+      expect(verdict.kind).toBe('accept');
+      expect(verdict).toBe(judge(record, quiet));
+      expect(Object.isFrozen(verdict) && Object.isFrozen(verdict.broken)).toBe(true);
+    },
+  );
 
-  it.each(good.map((record) => [record.entity, record] as const))('of %s is judged within a few microseconds', (_, record) => {
-    const count = 100_000;
-    let accepted = 0;
-    for (let round = 0; round < 20_000; round++) judge(record, quiet);
-    const begin = process.hrtime.bigint();
-    for (let round = 0; round < count; round++) if (judge(record, quiet).kind === 'accept') accepted += 1;
-    const microseconds = Number(process.hrtime.bigint() - begin) / 1000 / count;
-    expect(accepted).toBe(count);
-    // Three on a quiet machine; the gate is wide, because test machines are not.
-    expect(microseconds).toBeLessThan(15);
-    if (process.env.CONCORD_SHOW_TIMES !== undefined) console.log(record.entity, microseconds.toFixed(2), 'µs');
-  });
+  it.each(good.map((record) => [record.entity, record] as const))(
+    'of %s is judged within a few microseconds',
+    (_, record) => {
+      const count = 100_000;
+      let accepted = 0;
+      for (let round = 0; round < 20_000; round++) judge(record, quiet);
+      const begin = process.hrtime.bigint();
+      for (let round = 0; round < count; round++) if (judge(record, quiet).kind === 'accept') accepted += 1;
+      const microseconds = Number(process.hrtime.bigint() - begin) / 1000 / count;
+      expect(accepted).toBe(count);
+      // Three on a quiet machine; the gate is wide, because test machines are not.
+      expect(microseconds).toBeLessThan(15);
+    },
+  );
 });

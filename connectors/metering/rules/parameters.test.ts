@@ -33,13 +33,32 @@ describe('the parameters of the rules', () => {
   it.each([
     [{ disabled: ['MPAN_CHEKDIGIT'] }, ['disabled.0: "MPAN_CHEKDIGIT" is no rule → did you mean MPAN_CHECK_DIGIT?']],
     [{ services: { MSS: ['msva'] } }, ['services.MSS.0: is not an MPID → write four of A–Z and 0–9, such as MSVA']],
-    [{ registrationServices: {} }, ['registrationServices: names no registration service, so every record would be refused → name one, such as REGS: all']],
-    [{ registrationServices: { REGS: ['100'] } }, ['registrationServices.REGS.0: is not a distributor prefix → write two digits in quotes, such as "10"']],
-    [{ registrationServices: { REGS: 'some' } }, ['registrationServices.REGS: is not a set of prefixes → write all, or a list of prefixes in quotes, such as ["10", "12"]']],
+    [
+      { registrationServices: {} },
+      [
+        'registrationServices: names no registration service, so every record would be refused → name one, such as REGS: all',
+      ],
+    ],
+    [
+      { registrationServices: { REGS: ['100'] } },
+      ['registrationServices.REGS.0: is not a distributor prefix → write two digits in quotes, such as "10"'],
+    ],
+    [
+      { registrationServices: { REGS: 'some' } },
+      [
+        'registrationServices.REGS: is not a set of prefixes → write all, or a list of prefixes in quotes, such as ["10", "12"]',
+      ],
+    ],
     [{ efdDaysAheadMax: 1.5 }, ['efdDaysAheadMax: is not a whole number → round it']],
     [{ holdWorkingDays: -1 }, ['holdWorkingDays: is too small → write at least 0']],
-    [{ lineLossFactorMin: 3 }, ['lineLossFactorMin: is above lineLossFactorMax, so every factor would be warned of → swap the two']],
-    [{ contracts: { SUPA: [{ reference: 'C', from: '2024-02-30' }] } }, ['contracts.SUPA.0.from: "2024-02-30" is not a date → write one such as 2024-04-01']],
+    [
+      { lineLossFactorMin: 3 },
+      ['lineLossFactorMin: is above lineLossFactorMax, so every factor would be warned of → swap the two'],
+    ],
+    [
+      { contracts: { SUPA: [{ reference: 'C', from: '2024-02-30' }] } },
+      ['contracts.SUPA.0.from: "2024-02-30" is not a date → write one such as 2024-04-01'],
+    ],
   ])('tell what is wrong with %j, and the fix', (input, expected) => {
     expect(problems(input)).toEqual(expected);
   });

@@ -4,9 +4,7 @@ import { ruleBook, ruleOf } from './rule-book.ts';
 import { nearestOf } from './suggestion.ts';
 import { parseIsoDay, quoted } from './wording.ts';
 
-const mpid = z
-  .string()
-  .regex(/^[A-Z0-9]{4}$/, 'is not an MPID → write four of A–Z and 0–9, such as MSVA');
+const mpid = z.string().regex(/^[A-Z0-9]{4}$/, 'is not an MPID → write four of A–Z and 0–9, such as MSVA');
 
 const roleCode = z
   .string()
@@ -17,9 +15,7 @@ const senderId = z.string().min(1, 'is not a sender id → write the name that s
 const prefixes = z.union(
   [
     z.literal('all'),
-    z.array(
-      z.string().regex(/^[0-9]{2}$/, 'is not a distributor prefix → write two digits in quotes, such as "10"'),
-    ),
+    z.array(z.string().regex(/^[0-9]{2}$/, 'is not a distributor prefix → write two digits in quotes, such as "10"')),
   ],
   { error: 'is not a set of prefixes → write all, or a list of prefixes in quotes, such as ["10", "12"]' },
 );
@@ -59,7 +55,10 @@ const contract = z
 
 const ruleCode = z.string().superRefine((code, refinement) => {
   if (ruleOf(code) !== null) return;
-  const near = nearestOf(code, ruleBook.map((rule) => rule.code));
+  const near = nearestOf(
+    code,
+    ruleBook.map((rule) => rule.code),
+  );
   const hint = near === null ? 'see `concord rules list`' : `did you mean ${near}?`;
   refinement.addIssue({ code: 'custom', message: `${quoted(code)} is no rule → ${hint}` });
 });

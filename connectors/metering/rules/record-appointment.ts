@@ -74,7 +74,8 @@ const tooFar = defineRule({
   stage: 'record',
   items: ['metering_service_efd'],
   aboutToday: true,
-  sentence: 'The service begins at most 28 days after the day on which the appointment comes (parameter efdDaysAheadMax).',
+  sentence:
+    'The service begins at most 28 days after the day on which the appointment comes (parameter efdDaysAheadMax).',
   remedy: 'Send the appointment again nearer to its EFD, or correct the EFD.',
   support: 'Assumption after the settlement reform’s rules for appointments ahead of time.',
   on: {
@@ -89,9 +90,4 @@ const tooFar = defineRule({
   },
 });
 
-export const appointmentRecordRules: readonly Rule[] = [
-  beforeSupplier,
-  outsideSupplier,
-  changeOfSupplierLate,
-  tooFar,
-];
+export const appointmentRecordRules: readonly Rule[] = [beforeSupplier, outsideSupplier, changeOfSupplierLate, tooFar];

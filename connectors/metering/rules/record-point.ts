@@ -30,7 +30,8 @@ const loadShape = defineRule({
   disposition: 'error',
   stage: 'record',
   items: ['load_shape_category', 'market_segment', 'domestic', 'connection_type', 'measurement_quantity'],
-  sentence: 'The load shape category, where given, is that of the record’s segment, domestic flag, connection and quantity.',
+  sentence:
+    'The load shape category, where given, is that of the record’s segment, domestic flag, connection and quantity.',
   remedy: 'Correct the load shape category, or the item from which it differs; NULL is allowed.',
   support: 'Assumption: no public list exists, the category is synthetic.',
   on: {

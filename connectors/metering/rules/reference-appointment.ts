@@ -31,8 +31,7 @@ const contractUnknown = defineRule({
   items: ['contract_reference', 'supplier_mpid', 'metering_service_efd'],
   sentence: 'Where a list of contracts is configured, the contract is the supplier’s and live on the service EFD.',
   remedy: 'Agree the contract with the supplier and add it to the list (contracts), or have the reference corrected.',
-  support:
-    'Appointment interface, business context: supplier and metering service have agreed contractual terms.',
+  support: 'Appointment interface, business context: supplier and metering service have agreed contractual terms.',
   on: {
     appointment: ({ items }, { parameters: { contracts } }) => {
       const { contract_reference: reference, supplier_mpid: supplier, metering_service_efd: day } = items;

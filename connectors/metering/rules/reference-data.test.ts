@@ -69,7 +69,10 @@ describe('reference data', () => {
   it('takes infinite dates, which travel as invalid, for open ends', () => {
     const reference = new ReferenceData();
     const items = { ...participant('SUPA', 0, null), effective_from: null };
-    reference.applyEvent('participant', event('create', items, { effective_from: '-infinity', effective_to: 'infinity' }));
+    reference.applyEvent(
+      'participant',
+      event('create', items, { effective_from: '-infinity', effective_to: 'infinity' }),
+    );
     expect(reference.holdsAt('SUPA', 'X', -400_000)).toBe(true);
   });
 

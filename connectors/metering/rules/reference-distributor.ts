@@ -10,7 +10,10 @@ function ofActivePrefix(mpan: string | null, day: number | null, { reference }: 
   if (mpan === null || !isDay(day)) return nothing;
   const prefix = prefixOf(mpan);
   if (reference.prefixOwnerAt(prefix, day) !== null) return nothing;
-  return finding('mpan_core', `mpan_core begins with ${quoted(prefix)}, which is no distributor’s prefix on ${isoDay(day)}.`);
+  return finding(
+    'mpan_core',
+    `mpan_core begins with ${quoted(prefix)}, which is no distributor’s prefix on ${isoDay(day)}.`,
+  );
 }
 
 function ofSendersPrefix(mpan: string | null, sender: string, { parameters }: Circumstances): readonly Finding[] {
@@ -20,8 +23,7 @@ function ofSendersPrefix(mpan: string | null, sender: string, { parameters }: Ci
   if (owned === 'all') return nothing;
   const prefix = prefixOf(mpan);
   if (owned?.includes(prefix) === true) return nothing;
-  const why =
-    owned === undefined ? 'which is not a configured registration service' : 'which does not own this prefix';
+  const why = owned === undefined ? 'which is not a configured registration service' : 'which does not own this prefix';
   return finding('mpan_core', `mpan_core begins with ${quoted(prefix)}, and the sender is ${quoted(sender)}, ${why}.`);
 }
 
@@ -73,7 +75,8 @@ const wrongRegistrationService = defineRule({
   stage: 'reference',
   items: ['mpan_core', 'senderId'],
   sentence: 'The prefix of the MPAN core belongs to the registration service that sends.',
-  remedy: 'The row belongs into another registration service’s database, or registrationServices is configured wrongly.',
+  remedy:
+    'The row belongs into another registration service’s database, or registrationServices is configured wrongly.',
   support: 'Registration flows, conceptual model: every meter is owned by only one registration service.',
   on: {
     metering_point: ({ items, senderId }, circumstances) => ofSendersPrefix(items.mpan_core, senderId, circumstances),

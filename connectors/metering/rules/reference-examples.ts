@@ -10,7 +10,9 @@ const oldDates = {
 /** Examples of the rules against reference data at a date. */
 export const referenceExamples: readonly RuleExample[] = [
   point('MPAN_PREFIX', 'a distributor’s prefix', [], {}),
-  point('MPAN_PREFIX', 'all zeros pass the check digit, and are nobody’s', ['MPAN_PREFIX'], { mpan_core: '0000000000000' }),
+  point('MPAN_PREFIX', 'all zeros pass the check digit, and are nobody’s', ['MPAN_PREFIX'], {
+    mpan_core: '0000000000000',
+  }),
   point(
     'MPAN_PREFIX',
     'a distributor that ended before the latest of the three EFDs',
@@ -19,15 +21,33 @@ export const referenceExamples: readonly RuleExample[] = [
   ),
   appointment('MPAN_PREFIX', 'a prefix that nobody has', ['MPAN_PREFIX'], { mpan_core: '9912345678906' }),
 
-  point('WRONG_REGISTRATION_SERVICE', 'a prefix that the sender owns', [], {}, {
-    parameters: { registrationServices: { REGS: ['13'], REGN: ['12'] } },
-  }),
-  point('WRONG_REGISTRATION_SERVICE', 'a prefix of another', ['WRONG_REGISTRATION_SERVICE'], {}, {
-    parameters: { registrationServices: { REGS: ['12'], REGN: ['13'] } },
-  }),
-  appointment('WRONG_REGISTRATION_SERVICE', 'a sender that is not configured', ['WRONG_REGISTRATION_SERVICE'], {}, {
-    senderId: 'REGX',
-  }),
+  point(
+    'WRONG_REGISTRATION_SERVICE',
+    'a prefix that the sender owns',
+    [],
+    {},
+    {
+      parameters: { registrationServices: { REGS: ['13'], REGN: ['12'] } },
+    },
+  ),
+  point(
+    'WRONG_REGISTRATION_SERVICE',
+    'a prefix of another',
+    ['WRONG_REGISTRATION_SERVICE'],
+    {},
+    {
+      parameters: { registrationServices: { REGS: ['12'], REGN: ['13'] } },
+    },
+  ),
+  appointment(
+    'WRONG_REGISTRATION_SERVICE',
+    'a sender that is not configured',
+    ['WRONG_REGISTRATION_SERVICE'],
+    {},
+    {
+      senderId: 'REGX',
+    },
+  ),
 
   point('GSP_GROUP_DISTRIBUTOR', 'the other group of a distributor with two', [], {
     mpan_core: '1712345678905',
@@ -40,24 +60,42 @@ export const referenceExamples: readonly RuleExample[] = [
   point('DISTRIBUTOR_MISMATCH', 'another distributor', ['DISTRIBUTOR_MISMATCH'], { distributor_mpid: 'LOND' }),
 
   point('PARTICIPANT_UNKNOWN', 'all four are known', [], {}),
-  point('PARTICIPANT_UNKNOWN', 'a data service of which nothing is known yet', ['PARTICIPANT_UNKNOWN'], { data_service_mpid: 'DATZ' }),
+  point('PARTICIPANT_UNKNOWN', 'a data service of which nothing is known yet', ['PARTICIPANT_UNKNOWN'], {
+    data_service_mpid: 'DATZ',
+  }),
   point('PARTICIPANT_UNKNOWN', 'a supplier is no data service', ['PARTICIPANT_UNKNOWN'], { data_service_mpid: 'SUPA' }),
-  appointment('PARTICIPANT_UNKNOWN', 'a metering service of which nothing is known yet', ['PARTICIPANT_UNKNOWN'], { mpid: 'MSVX' }),
+  appointment('PARTICIPANT_UNKNOWN', 'a metering service of which nothing is known yet', ['PARTICIPANT_UNKNOWN'], {
+    mpid: 'MSVX',
+  }),
 
-  point('PARTICIPANT_ROLE_INACTIVE', 'the last day of the role', [], { supplier_mpid: 'OLDS', supplier_efd: day('2019-12-31') }),
+  point('PARTICIPANT_ROLE_INACTIVE', 'the last day of the role', [], {
+    supplier_mpid: 'OLDS',
+    supplier_efd: day('2019-12-31'),
+  }),
   point('PARTICIPANT_ROLE_INACTIVE', 'the day after', ['PARTICIPANT_ROLE_INACTIVE'], {
     supplier_mpid: 'OLDS',
     supplier_efd: day('2020-01-01'),
   }),
-  appointment('PARTICIPANT_ROLE_INACTIVE', 'a supplier that is to come', ['PARTICIPANT_ROLE_INACTIVE'], { supplier_mpid: 'NEWS' }),
+  appointment('PARTICIPANT_ROLE_INACTIVE', 'a supplier that is to come', ['PARTICIPANT_ROLE_INACTIVE'], {
+    supplier_mpid: 'NEWS',
+  }),
 
   appointment('NOT_ADDRESSEE', 'as the kind that it plays', [], { service_type: 'MSS', mpid: 'MSVA' }),
-  appointment('NOT_ADDRESSEE', 'our advanced service, appointed as smart', ['NOT_ADDRESSEE'], { service_type: 'MSS', mpid: 'MSAA' }),
+  appointment('NOT_ADDRESSEE', 'our advanced service, appointed as smart', ['NOT_ADDRESSEE'], {
+    service_type: 'MSS',
+    mpid: 'MSAA',
+  }),
   appointment('NOT_ADDRESSEE', 'another known metering service: the record is not ours', [], { mpid: 'MSVZ' }),
 
   appointment('CONTRACT_UNKNOWN', 'no list is configured', [], { contract_reference: 'ANY' }),
   appointment('CONTRACT_UNKNOWN', 'live on the EFD', [], {}, { parameters: { contracts } }),
-  appointment('CONTRACT_UNKNOWN', 'not on the list', ['CONTRACT_UNKNOWN'], { contract_reference: 'C-2024-002' }, { parameters: { contracts } }),
+  appointment(
+    'CONTRACT_UNKNOWN',
+    'not on the list',
+    ['CONTRACT_UNKNOWN'],
+    { contract_reference: 'C-2024-002' },
+    { parameters: { contracts } },
+  ),
   appointment(
     'CONTRACT_UNKNOWN',
     'ended before the EFD',

@@ -31,12 +31,15 @@ describe('the rule book', () => {
     }
   });
 
-  it.each(ruleBook.map((rule) => [rule.code, rule] as const))('%s says what must hold, what to do, and who says so', (_, rule) => {
-    expect(rule.sentence).toMatch(/^[A-Z].*\.$/);
-    expect(rule.remedy).toMatch(/^[A-Z].*\.$/);
-    expect(rule.support.length).toBeGreaterThan(10);
-    expect(rule.items.length).toBeGreaterThan(0);
-  });
+  it.each(ruleBook.map((rule) => [rule.code, rule] as const))(
+    '%s says what must hold, what to do, and who says so',
+    (_, rule) => {
+      expect(rule.sentence).toMatch(/^[A-Z].*\.$/);
+      expect(rule.remedy).toMatch(/^[A-Z].*\.$/);
+      expect(rule.support.length).toBeGreaterThan(10);
+      expect(rule.items.length).toBeGreaterThan(0);
+    },
+  );
 
   it.each(ruleBook.map((rule) => [rule.code]))('%s has a case that passes and one that fails', (code) => {
     const cases = examplesOf(code);
@@ -54,11 +57,14 @@ describe('the rule book', () => {
 });
 
 describe('the whole judge', () => {
-  it.each(examples.map((example) => [example.code, example.title, example] as const))('%s: %s', (_code, _title, example) => {
-    const verdict = judge(example.subject, example.circumstances);
-    const told = [...verdict.broken, ...verdict.warnings].map((rule) => rule.code);
-    expect([...new Set(told)]).toEqual(example.told);
-  });
+  it.each(examples.map((example) => [example.code, example.title, example] as const))(
+    '%s: %s',
+    (_code, _title, example) => {
+      const verdict = judge(example.subject, example.circumstances);
+      const told = [...verdict.broken, ...verdict.warnings].map((rule) => rule.code);
+      expect([...new Set(told)]).toEqual(example.told);
+    },
+  );
 
   it.each(examples.map((example) => [example.code, example.title, example] as const))(
     'tells no unmasked MPAN for %s: %s',

@@ -13,14 +13,7 @@ export function isServiceType(text: string | null): text is ServiceType {
 
 /** The kind of metering service that a market segment is for; null for a segment that is none. */
 export function serviceForSegment(segment: string | null): ServiceType | null {
-  switch (segment) {
-    case 'S':
-      return 'MSS';
-    case 'A':
-      return 'MSA';
-    case 'U':
-      return 'UMSO';
-    default:
-      return null;
-  }
+  if (segment === 'S') return 'MSS';
+  if (segment === 'A') return 'MSA';
+  return segment === 'U' ? 'UMSO' : null;
 }

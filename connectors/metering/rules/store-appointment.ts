@@ -33,13 +33,20 @@ const overlap = defineRule({
       if (others.length === 0) return nothing;
       // The order in which the store lists them must not show in Flow 3.
       const named = others.toSorted((a, b) => a.appointmentId - b.appointmentId).map(nameOf);
-      return finding('metering_service_efd', `The service period ${period(items)} shares days with ${named.join(', ')}.`);
+      return finding(
+        'metering_service_efd',
+        `The service period ${period(items)} shares days with ${named.join(', ')}.`,
+      );
     },
   },
 });
 
 /** The days without a service just before and just after a period, as the neighbours leave them. */
-function gapsBeside(items: AppointmentItems, others: readonly AcceptedAppointment[], isGone: boolean): readonly Finding[] {
+function gapsBeside(
+  items: AppointmentItems,
+  others: readonly AcceptedAppointment[],
+  isGone: boolean,
+): readonly Finding[] {
   const { metering_service_efd: efd, metering_service_etd: etd } = items;
   if (!isDay(efd)) return nothing;
   let before = Number.NEGATIVE_INFINITY;

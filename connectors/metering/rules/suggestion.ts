@@ -14,7 +14,11 @@ function distance(a: string, b: string): number {
 
 /** The word that was probably meant, or null when none comes near. */
 export function nearestOf(word: string, known: readonly string[]): string | null {
-  const wanted = word.trim().toUpperCase().replace(/[\s-]+/g, '_').slice(0, 60);
+  const wanted = word
+    .trim()
+    .toUpperCase()
+    .replace(/[\s-]+/g, '_')
+    .slice(0, 60);
   if (wanted === '') return null;
   let best: string | null = null;
   let least = Math.max(2, Math.ceil(wanted.length / 3)) + 1;

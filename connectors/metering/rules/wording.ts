@@ -11,7 +11,10 @@ const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
  * comes before shortening, because a cut MPAN is no long run of digits any more and would be shown.
  */
 export function quoted(value: string): string {
-  const clean = value.slice(0, 10 * longest).replace(/\d{11,}/g, maskMpan).replace(unprintable, '\u{FFFD}');
+  const clean = value
+    .slice(0, 10 * longest)
+    .replace(/\d{11,}/g, maskMpan)
+    .replace(unprintable, '\u{FFFD}');
   if (clean.length <= longest) return `"${clean}"`;
   const characters = Array.from(clean);
   return characters.length <= longest ? `"${clean}"` : `"${characters.slice(0, longest).join('')}…"`;
@@ -19,7 +22,8 @@ export function quoted(value: string): string {
 
 /** An MPAN core, right or wrong, as it may stand in a text. */
 export function maskedMpan(mpan: string): string {
-  const short = mpan.length > longest ? `${mpan.slice(0, 2)}${'*'.repeat(longest - 4)}${mpan.slice(-2)}` : maskMpan(mpan);
+  const short =
+    mpan.length > longest ? `${mpan.slice(0, 2)}${'*'.repeat(longest - 4)}${mpan.slice(-2)}` : maskMpan(mpan);
   return short.replace(unprintable, '\u{FFFD}');
 }
 
