@@ -33,11 +33,10 @@ test('a metering point and its appointment are stored with every item and their 
     { topic: 'registration.metering-point', outcome: 'applied', delta: 1 },
     { topic: 'registration.appointment.mss', outcome: 'applied', delta: 1 },
   ]);
-  expect(await store.rows('SELECT row_to_json(p) AS row FROM metering.metering_point p')).toMatchInlineSnapshot(`
+  expect(await store.rows("SELECT to_jsonb(p) - 'applied_at' AS row FROM metering.metering_point p")).toMatchInlineSnapshot(`
     [
       {
         "row": {
-          "applied_at": "2026-11-22T20:18:20.031417+00:00",
           "committed_at": "2024-03-20T09:00:00.002+00:00",
           "connection_type": "W",
           "data_service_efd": "2023-10-01",
@@ -71,11 +70,10 @@ test('a metering point and its appointment are stored with every item and their 
       },
     ]
   `);
-  expect(await store.rows('SELECT row_to_json(a) AS row FROM metering.appointment a')).toMatchInlineSnapshot(`
+  expect(await store.rows("SELECT to_jsonb(a) - 'applied_at' AS row FROM metering.appointment a")).toMatchInlineSnapshot(`
     [
       {
         "row": {
-          "applied_at": "2026-11-22T20:18:20.031417+00:00",
           "appointment_id": 7,
           "committed_at": "2024-03-20T09:00:00.002+00:00",
           "contract_reference": "C-2024-001",
