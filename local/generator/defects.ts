@@ -147,7 +147,10 @@ const pointDefects: readonly Defect[] = [
   ),
   point('LLF_RANGE', 'warn', (row, { random }) => void (row.line_loss_factor = random.pick(['2.75', '0.1', '10.42']))),
   point('MPAN_PREFIX', 'error', (row, { random }) => void (row.mpan_core = anyMpan(unusedPrefix, random))),
-  point('GSP_GROUP_DISTRIBUTOR', 'error', (row) => void (row.gsp_group = row.gsp_group === '_B' ? '_A' : '_B')),
+  point('GSP_GROUP_DISTRIBUTOR', 'error', (row) => {
+    // Of the old networks only these two have points in group _N.
+    row.gsp_group = ['17', '18'].includes(row.mpan_core.slice(0, 2)) ? '_A' : '_N';
+  }),
   point('DISTRIBUTOR_MISMATCH', 'error', (row) => {
     row.distributor_mpid = row.distributor_mpid === 'LOND' ? 'EELC' : 'LOND';
   }),
