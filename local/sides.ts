@@ -12,6 +12,9 @@ export type SideName = 'registration' | 'metering';
 export const sideNames: readonly SideName[] = ['registration', 'metering'];
 
 const tellIntervalMs = 1_000;
+/** A broker that recovers after a kill may keep the sides waiting for a minute. */
+const standstillMaxMs = 180_000;
+const textLengthMax = 160;
 
 const statusSchema = z.object({
   ready: z.boolean(),
@@ -54,21 +57,39 @@ export async function readiness(dataDir: string): Promise<BothStatus> {
   return { registration, metering };
 }
 
-/** Waits until the initial load is complete on both sides. A side that ends meanwhile is a fault with the end of its log. */
+/**
+ * Waits until the initial load is complete on both sides, for as long as something moves. A side that ends meanwhile is a
+ * fault with the end of its log, and so is a load that stands still, with what the sides say about it.
+ */
 export async function untilSidesReady(
   dataDir: string,
   report: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<void> {
   const describe = describer();
+  let told = '';
   let toldMs = monotonicMs();
+  let changedMs = toldMs;
   for (;;) {
     const sides = await readiness(dataDir);
     if (sideNames.every((name) => sides[name]?.ready === true)) return;
     demandBothRun(dataDir);
-    if (monotonicMs() - toldMs >= tellIntervalMs) {
-      report(describe(sides));
-      toldMs = monotonicMs();
+    const nowMs = monotonicMs();
+    if (nowMs - toldMs >= tellIntervalMs) {
+      const line = describe(sides);
+      if (line !== told) {
+        report(line);
+        changedMs = nowMs;
+      }
+      told = line;
+      toldMs = nowMs;
+    }
+    if (nowMs - changedMs > standstillMaxMs) {
+      throw new Fault(
+        'unavailable',
+        'STACK_NOT_READY',
+        `The initial load stands still: ${told}. The logs are in ${dataDir}/logs.`,
+      );
     }
     await pause(100, signal);
     signal?.throwIfAborted();
@@ -102,8 +123,12 @@ export function describer(): (sides: BothStatus) => string {
     lastApplied = applied;
     lastMs = monotonicMs();
     const figures = `${count(captured)} events on the topics, ${count(applied)} in the store (${count(Math.max(0, rate))} a second)`;
-    return `${figures} · registration: ${registration.text} · metering: ${metering.text}`;
+    return `${figures} · registration: ${shorten(registration.text)} · metering: ${shorten(metering.text)}`;
   };
+}
+
+function shorten(text: string): string {
+  return text.length <= textLengthMax ? text : `${text.slice(0, textLengthMax)}…`;
 }
 
 function count(value: number): string {
