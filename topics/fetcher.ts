@@ -1,15 +1,15 @@
-import { setImmediate as yieldToOthers, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { partitionName } from '../avro/progress.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { FetchedBatch } from './contract.ts';
 import type { FetchedPartition } from './fetch-response.ts';
-import { kafkaFault } from './kafka-fault.ts';
+import { isPassing, kafkaFault } from './kafka-fault.ts';
 import { errorOfCode } from './kafkajs-internals.ts';
 import { readRecords } from './record-reader.ts';
 import type { TopicReader, WantedPartition } from './topic-reader.ts';
 
 export interface FetcherLimits {
-  /** A fetch without data comes back after so long. Also how late a resumed partition is noticed at the worst. */
+  /** A fetch without data comes back after so long. What is resumed meanwhile does not wait for it. */
   readonly maxWaitMs: number;
   readonly bytesMax: number;
   readonly partitionBytesMax: number;
@@ -20,7 +20,7 @@ export interface FetcherLimits {
 }
 
 export const fetcherLimits: FetcherLimits = {
-  maxWaitMs: 100,
+  maxWaitMs: 200,
   bytesMax: 8 * 1024 * 1024,
   partitionBytesMax: 1024 * 1024,
   stallLimitMs: 30_000,
@@ -236,11 +236,8 @@ export class Fetcher {
   }
 
   async #refresh(cause: unknown): Promise<void> {
-    const { cluster } = this.#reader;
-    if (isAddressed(cause)) cluster.removeBroker(cause);
-    await sleep(100);
     try {
-      await cluster.refreshMetadata();
+      await this.#reader.refresh(cause);
     } catch (again) {
       if (performance.now() - (this.#outageSince ?? 0) > this.#limits.outageLimitMs) {
         this.#stopWith(kafkaFault(again, 'fetching'));
@@ -296,16 +293,4 @@ export function offsetFault(topic: string, partition: number, offset: number, bo
           'Kafka lost data. Decide which is right before anything is applied.',
         context,
       );
-}
-
-/** Whether it may be over by itself: the connection, a leader that moves. */
-function isPassing(cause: unknown): boolean {
-  if (!(cause instanceof Error) || cause instanceof Fault) return false;
-  if (cause.name.startsWith('KafkaJSConnection') || cause.name === 'KafkaJSRequestTimeoutError') return true;
-  if (cause.name === 'KafkaJSBrokerNotFound' || cause.name === 'KafkaJSTopicMetadataNotLoaded') return true;
-  return 'retriable' in cause && cause.retriable === true;
-}
-
-function isAddressed(cause: unknown): cause is { host: string; port: number } {
-  return typeof cause === 'object' && cause !== null && 'host' in cause && 'port' in cause;
 }

@@ -5,6 +5,8 @@ const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVAL
 const refusedTypes = new Set([
   'SASL_AUTHENTICATION_FAILED',
   'UNSUPPORTED_SASL_MECHANISM',
+  // The listener takes no SASL at all.
+  'ILLEGAL_SASL_STATE',
   'TOPIC_AUTHORIZATION_FAILED',
   'GROUP_AUTHORIZATION_FAILED',
   'CLUSTER_AUTHORIZATION_FAILED',
@@ -89,6 +91,14 @@ export function kafkaFault(cause: unknown, action: string, context: FaultContext
     context,
     cause,
   );
+}
+
+/** Whether a failure of kafkajs may be over by itself in a moment: a broken connection, a leader that moves. */
+export function isPassing(cause: unknown): boolean {
+  if (!(cause instanceof Error) || cause instanceof Fault) return false;
+  if (cause.name.startsWith('KafkaJSConnection') || cause.name === 'KafkaJSRequestTimeoutError') return true;
+  if (cause.name === 'KafkaJSBrokerNotFound' || cause.name === 'KafkaJSTopicMetadataNotLoaded') return true;
+  return 'retriable' in cause && cause.retriable === true;
 }
 
 function* chain(cause: unknown): Generator<unknown> {

@@ -2,10 +2,11 @@ import { partitionName } from '../avro/progress.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { KafkaConnection } from './connection.ts';
 import type { FetchedRecord } from './contract.ts';
-import { kafkaFault } from './kafka-fault.ts';
+import type { FetchedPartition } from './fetch-response.ts';
+import { isPassing, kafkaFault } from './kafka-fault.ts';
 import { errorOfCode } from './kafkajs-internals.ts';
 import { readRecords } from './record-reader.ts';
-import { TopicReader } from './topic-reader.ts';
+import { type FetchLimits, TopicReader } from './topic-reader.ts';
 
 export interface LastRecordsOptions {
   /** Only these keys. It is read backwards from the end until all are found, which is fast however long the topic is. */
@@ -62,23 +63,9 @@ async function readRange(
   deadline: number,
 ): Promise<Map<string, FetchedRecord>> {
   const last = new Map<string, FetchedRecord>();
-  const limits = {
-    maxWaitMs: 100,
-    bytesMax: 8 * 1024 * 1024,
-    partitionBytesMax: 8 * 1024 * 1024,
-    connection: 1,
-  } as const;
   let offset = from;
   while (offset < to) {
-    const answer = await reader
-      .fetch(reader.leaderOf(topic, 0), [{ topic, partition: 0, offset }], limits)
-      .catch((cause: unknown) => {
-        throw kafkaFault(cause, `reading the last records of ${topic}`);
-      });
-    const [fetched] = answer.partitions;
-    if (fetched === undefined || fetched.errorCode !== 0) {
-      throw kafkaFault(errorOfCode(fetched?.errorCode ?? -1), `reading the last records of ${topic}`);
-    }
+    const fetched = await fetchOnce(reader, topic, offset, deadline);
     const { records, nextOffset } = readRecords(fetched.recordSet, offset, fetched.abortedTransactions);
     for (const record of records) {
       if (record.offset < to && record.key !== null) last.set(record.key.toString('utf8'), record);
@@ -95,4 +82,29 @@ async function readRange(
     offset = nextOffset;
   }
   return last;
+}
+
+async function fetchOnce(
+  reader: TopicReader,
+  topic: string,
+  offset: number,
+  deadline: number,
+): Promise<FetchedPartition> {
+  const bytesMax = 8 * 1024 * 1024;
+  const limits: FetchLimits = { maxWaitMs: 100, bytesMax, partitionBytesMax: bytesMax, connection: 1 };
+  for (;;) {
+    try {
+      const answer = await reader.fetch(reader.leaderOf(topic, 0), [{ topic, partition: 0, offset }], limits);
+      const [fetched] = answer.partitions;
+      if (fetched === undefined || fetched.errorCode !== 0) throw errorOfCode(fetched?.errorCode ?? answer.errorCode);
+      return fetched;
+    } catch (cause) {
+      if (!isPassing(cause) || performance.now() > deadline) {
+        throw kafkaFault(cause, `reading the last records of ${topic}`);
+      }
+      await reader.refresh(cause).catch((again: unknown) => {
+        throw kafkaFault(again, `reading the last records of ${topic}`);
+      });
+    }
+  }
 }

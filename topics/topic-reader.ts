@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { partitionName } from '../avro/progress.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
 import { withDeadline } from './deadline.ts';
 import { type FetchResponse, fetchResponse } from './fetch-response.ts';
-import { kafkaFault } from './kafka-fault.ts';
+import { isPassing, kafkaFault } from './kafka-fault.ts';
 import {
   createCluster,
   errorOfCode,
@@ -29,6 +30,7 @@ export interface FetchLimits {
 const readCommitted = 1;
 const readUncommitted = 0;
 const openLimitMs = 15_000;
+const patienceMs = 5_000;
 
 /**
  * Reads topics through kafkajs' cluster (metadata, leaders, connections) but neither with its consumer nor in a group.
@@ -81,8 +83,29 @@ export class TopicReader {
    * stable offset, which an open transaction of anybody holds back.
    */
   async listOffsets(which: 'earliest' | 'latest'): Promise<ReadonlyMap<string, number>> {
+    const begun = performance.now();
+    for (;;) {
+      try {
+        return await this.#listOffsetsOnce(which === 'earliest' ? -2 : -1);
+      } catch (cause) {
+        // A topic that was made a moment ago, or a leader that moves.
+        if (!isPassing(cause) || performance.now() - begun > patienceMs) {
+          throw kafkaFault(cause, `asking for the ${which} offsets`);
+        }
+        await this.refresh(cause).catch(() => {});
+      }
+    }
+  }
+
+  /** After a failure that may pass: waits a moment and learns anew who leads what. */
+  async refresh(cause: unknown): Promise<void> {
+    if (isAddressed(cause)) this.cluster.removeBroker(cause);
+    await sleep(100);
+    await this.cluster.refreshMetadata();
+  }
+
+  async #listOffsetsOnce(timestamp: -1 | -2): Promise<ReadonlyMap<string, number>> {
     const byLeader = new Map<number, Map<string, { partition: number; timestamp: number }[]>>();
-    const timestamp = which === 'earliest' ? -2 : -1;
     for (const topic of this.topics) {
       for (const { partitionId: partition, leader } of this.cluster.findTopicPartitionMetadata(topic)) {
         const topics = byLeader.get(leader) ?? new Map<string, { partition: number; timestamp: number }[]>();
@@ -91,22 +114,17 @@ export class TopicReader {
       }
     }
     const found = new Map<string, number>();
-    try {
-      await Promise.all(
-        [...byLeader].map(async ([nodeId, topics]) => {
-          const broker = await this.cluster.findBroker({ nodeId });
-          const { responses } = await broker.listOffsets({
-            isolationLevel: readUncommitted,
-            topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
-          });
-          for (const { topic, partitions } of responses) {
-            for (const { partition, offset } of partitions) found.set(partitionName(topic, partition), Number(offset));
-          }
-        }),
-      );
-    } catch (cause) {
-      throw kafkaFault(cause, `asking for the ${which} offsets`);
-    }
+    const asking = [...byLeader].map(async ([nodeId, topics]) => {
+      const broker = await this.cluster.findBroker({ nodeId });
+      const { responses } = await broker.listOffsets({
+        isolationLevel: readUncommitted,
+        topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+      });
+      for (const { topic, partitions } of responses) {
+        for (const { partition, offset } of partitions) found.set(partitionName(topic, partition), Number(offset));
+      }
+    });
+    await Promise.all(asking);
     return found;
   }
 
@@ -139,4 +157,8 @@ export class TopicReader {
     await withDeadline(this.cluster.disconnect(), 2_000, () => new Error('too late')).catch(() => {});
     this.client.destroy();
   }
+}
+
+function isAddressed(cause: unknown): cause is { host: string; port: number } {
+  return typeof cause === 'object' && cause !== null && 'host' in cause && 'port' in cause;
 }
