@@ -24,7 +24,9 @@ export function compileChild(): CompiledChild {
       exclude: [],
     }),
   );
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', directory], { stdio: 'inherit' });
+  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', directory], {
+    stdio: 'inherit',
+  });
   return {
     file: join(directory, 'connectors/source/source-child.fixture.js'),
     remove: () => rmSync(directory, { recursive: true, force: true }),

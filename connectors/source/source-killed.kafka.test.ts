@@ -89,13 +89,15 @@ test('after all the kills the topic holds each change once, in the order of each
     if (reads.length > 1 || told.length === 0) wrong.push(`${n}: ${reads.length} reads`);
     const at = told.findIndex((event) => event.recordType === 'read');
     const before = at > 0 ? told[at - 1]?.['gsp_group'] : 'initial';
-    if (at >= 0 && told[at]?.['gsp_group'] !== before) wrong.push(`${n}: a read of ${String(told[at]?.['gsp_group'])} after ${String(before)}`);
+    if (at >= 0 && told[at]?.['gsp_group'] !== before)
+      wrong.push(`${n}: a read of ${String(told[at]?.['gsp_group'])} after ${String(before)}`);
   }
   const positions = new Map<number, Position>();
   for (const { partition, source } of events) {
     const last = positions.get(partition);
     // Rows of a chunk share the position of its mark.
-    if (last !== undefined && comparePositions(source, last) < 0) wrong.push(`position ${source.lsn} after ${last.lsn}`);
+    if (last !== undefined && comparePositions(source, last) < 0)
+      wrong.push(`position ${source.lsn} after ${last.lsn}`);
     positions.set(partition, source);
   }
   expect(wrong).toEqual([]);

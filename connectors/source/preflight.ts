@@ -1,0 +1,251 @@
+import pg from 'pg';
+import { databaseFault } from '../../runtime/postgres.ts';
+import { maskDigits } from '../../runtime/mask.ts';
+import type { SourceSettings, TableRoute } from './contract.ts';
+import { identifyingColumns, routeColumns, tableName } from './route-columns.ts';
+import { publishedTables } from './setup.ts';
+import { quoteIdentifier, quoteTable } from './sql.ts';
+import { type CatalogTable, readTable } from './table-catalog.ts';
+
+/** Something that keeps the source from working, as a value: what, and what to do. */
+export interface SourceFinding {
+  readonly code: string;
+  readonly text: string;
+  readonly remedy: string;
+}
+
+interface ServerSettings {
+  readonly version: number;
+  readonly wal_level: string;
+  readonly standby: boolean;
+  readonly may_replicate: boolean;
+  readonly user_name: string;
+  readonly slots_max: number;
+  readonly slots: number;
+  readonly senders_max: number;
+  readonly senders: number;
+}
+
+interface SlotState {
+  readonly plugin: string | null;
+  readonly database: string | null;
+  readonly active: boolean;
+  readonly wal_status: string | null;
+}
+
+/** Looks at the source's database and changes nothing. A database that can not be asked is a finding, too. */
+export async function checkSource(
+  database: pg.ClientConfig,
+  settings: SourceSettings,
+): Promise<readonly SourceFinding[]> {
+  const client = new pg.Client(database);
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return [
+      ...(await serverFindings(client, settings)),
+      ...(await tableFindings(client, settings)),
+      ...(await publicationFindings(client, settings)),
+    ];
+  } catch (error) {
+    const fault = databaseFault(error);
+    return [
+      {
+        code: fault.code,
+        text: maskDigits(fault.message),
+        remedy: `Correct the connection of the source ${settings.name}, or start its server.`,
+      },
+    ];
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function serverFindings(client: pg.Client, settings: SourceSettings): Promise<readonly SourceFinding[]> {
+  const { rows } = await client.query<ServerSettings>(
+    `SELECT current_setting('server_version_num')::int AS version, current_setting('wal_level') AS wal_level,
+            pg_is_in_recovery() AS standby, current_user AS user_name,
+            (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user) AS may_replicate,
+            current_setting('max_replication_slots')::int AS slots_max,
+            (SELECT count(*)::int FROM pg_replication_slots) AS slots,
+            current_setting('max_wal_senders')::int AS senders_max,
+            (SELECT count(*)::int FROM pg_stat_replication) AS senders`,
+  );
+  const [server] = rows;
+  if (server === undefined) return [];
+  const { rows: slots } = await client.query<SlotState>(
+    'SELECT plugin, database, active, wal_status FROM pg_replication_slots WHERE slot_name = $1',
+    [settings.slot],
+  );
+  const slot = slots[0] ?? null;
+  const findings: SourceFinding[] = [];
+  const find = (code: string, text: string, remedy: string): void => void findings.push({ code, text, remedy });
+
+  if (server.version < 140_000) {
+    find(
+      'SERVER_TOO_OLD',
+      `PostgreSQL ${Math.floor(server.version / 10_000)} can not stream logical messages.`,
+      'Use PostgreSQL 14 or newer.',
+    );
+  }
+  if (server.standby) {
+    find(
+      'SERVER_IS_STANDBY',
+      'The server is a standby, where nothing can be written: no watermark and no heartbeat.',
+      'Connect to the primary.',
+    );
+  }
+  if (server.wal_level !== 'logical') {
+    find(
+      'WAL_LEVEL',
+      `wal_level is ${server.wal_level}.`,
+      "ALTER SYSTEM SET wal_level = 'logical', then restart the server.",
+    );
+  }
+  if (!server.may_replicate) {
+    find(
+      'REPLICATION_PRIVILEGE',
+      `The user ${server.user_name} may not replicate.`,
+      `ALTER ROLE ${quoteIdentifier(server.user_name)} REPLICATION.`,
+    );
+  }
+  if (slot === null && server.slots >= server.slots_max) {
+    find(
+      'SLOTS_EXHAUSTED',
+      `All ${server.slots_max} replication slots are in use.`,
+      'Raise max_replication_slots, or drop a slot that nobody needs.',
+    );
+  }
+  if (slot?.active !== true && server.senders >= server.senders_max) {
+    find('SENDERS_EXHAUSTED', `All ${server.senders_max} WAL senders are in use.`, 'Raise max_wal_senders.');
+  }
+  findings.push(...(await slotFindings(client, settings.slot, slot)));
+  return findings;
+}
+
+async function slotFindings(
+  client: pg.Client,
+  name: string,
+  slot: SlotState | null,
+): Promise<readonly SourceFinding[]> {
+  if (slot === null) {
+    return [
+      { code: 'SLOT_NOT_MADE', text: `The replication slot ${name} does not exist.`, remedy: 'Run `concord init`.' },
+    ];
+  }
+  const { rows } = await client.query<{ database: string }>('SELECT current_database() AS database');
+  if (slot.plugin !== 'pgoutput' || slot.database !== rows[0]?.database) {
+    return [
+      {
+        code: 'SLOT_UNSUITABLE',
+        text: `The slot ${name} is one of ${slot.plugin ?? 'physical replication'} in the database ${slot.database ?? '(none)'}.`,
+        remedy: 'Configure another name for our slot.',
+      },
+    ];
+  }
+  if (slot.wal_status === 'lost') {
+    return [
+      {
+        code: 'SLOT_LOST',
+        text: `The server has removed WAL that the slot ${name} needed.`,
+        remedy: 'See `concord explain SLOT_LOST`.',
+      },
+    ];
+  }
+  return [];
+}
+
+async function tableFindings(client: pg.Client, settings: SourceSettings): Promise<readonly SourceFinding[]> {
+  const findings: SourceFinding[] = [];
+  for (const route of settings.routes) {
+    const table = await readTable(client, route.schema, route.table);
+    if (table === null) {
+      findings.push({
+        code: 'SOURCE_TABLE_MISSING',
+        text: `The table ${tableName(route)} does not exist.`,
+        remedy: `Correct the mapping of ${route.entity}, or make the table.`,
+      });
+    } else {
+      findings.push(...shapeFindings(route, table), ...(await privilegeFindings(client, route)));
+    }
+  }
+  return findings;
+}
+
+function shapeFindings(route: TableRoute, table: CatalogTable): readonly SourceFinding[] {
+  const name = tableName(route);
+  const columns = new Set(table.columns.map((column) => column.name));
+  const missing = routeColumns(route).filter((column) => !columns.has(column));
+  const primaryKey = table.columns.filter((column) => column.inPrimaryKey).map((column) => column.name);
+  const outside = identifyingColumns(route).filter((column) => !table.identityColumns.includes(column));
+  const findings: SourceFinding[] = missing.map((column) => ({
+    code: 'SOURCE_COLUMN_MISSING',
+    text: `The table ${name} has no column ${column}.`,
+    remedy: `Correct the mapping of ${route.entity}.`,
+  }));
+  if (primaryKey.length === 0) {
+    findings.push({
+      code: 'PRIMARY_KEY_MISSING',
+      text: `The table ${name} has no primary key, so that its rows can not be told apart.`,
+      remedy: `ALTER TABLE ${quoteTable(route)} ADD PRIMARY KEY (${route.primaryKey.map(quoteIdentifier).join(', ')}).`,
+    });
+  } else if (primaryKey.toSorted().join() !== route.primaryKey.toSorted().join()) {
+    findings.push({
+      code: 'PRIMARY_KEY_DIFFERS',
+      text: `The primary key of ${name} is (${primaryKey.join(', ')}), not (${route.primaryKey.join(', ')}).`,
+      remedy: `Correct the mapping of ${route.entity}.`,
+    });
+  }
+  if (table.primaryKeyDeferrable) {
+    findings.push({
+      code: 'PRIMARY_KEY_DEFERRABLE',
+      text: `The primary key of ${name} is deferrable: keys that change places in one transaction arrive so that a delete hits the new row.`,
+      remedy: 'Make the primary key not deferrable.',
+    });
+  }
+  if (outside.length > 0 && missing.length === 0) {
+    findings.push({
+      code: 'REPLICA_IDENTITY',
+      text: `The replica identity of ${name} does not hold ${outside.join(', ')}: a delete would not say which topic and key it belongs to.`,
+      remedy: `Run \`concord init\`, or ALTER TABLE ${quoteTable(route)} REPLICA IDENTITY FULL.`,
+    });
+  }
+  return findings;
+}
+
+async function privilegeFindings(client: pg.Client, route: TableRoute): Promise<readonly SourceFinding[]> {
+  const { rows } = await client.query<{ allowed: boolean; user_name: string }>(
+    `SELECT has_schema_privilege($1, 'USAGE') AND has_table_privilege($2, 'SELECT') AS allowed, current_user AS user_name`,
+    [route.schema, quoteTable(route)],
+  );
+  const [found] = rows;
+  if (found === undefined || found.allowed) return [];
+  return [
+    {
+      code: 'SELECT_PRIVILEGE',
+      text: `The user ${found.user_name} may not read ${tableName(route)}.`,
+      remedy: `GRANT USAGE ON SCHEMA ${quoteIdentifier(route.schema)} and SELECT ON ${quoteTable(route)} TO ${quoteIdentifier(found.user_name)}.`,
+    },
+  ];
+}
+
+async function publicationFindings(client: pg.Client, settings: SourceSettings): Promise<readonly SourceFinding[]> {
+  const { rows } = await client.query('SELECT 1 FROM pg_publication WHERE pubname = $1', [settings.publication]);
+  if (rows.length === 0) {
+    return [
+      {
+        code: 'PUBLICATION_MISSING',
+        text: `The publication ${settings.publication} does not exist.`,
+        remedy: 'Run `concord init`.',
+      },
+    ];
+  }
+  const published = await publishedTables(client, settings.publication);
+  return [...settings.routes, { schema: 'concord', table: 'heartbeat' }]
+    .filter((table) => !published.has(tableName(table)))
+    .map((table) => ({
+      code: 'TABLE_NOT_PUBLISHED',
+      text: `The table ${tableName(table)} is not in the publication ${settings.publication}.`,
+      remedy: 'Run `concord init`.',
+    }));
+}
