@@ -25,7 +25,7 @@ export async function openStore(serverUrl: string): Promise<TestStore> {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   await migrateMetering(client, silent);
-  await client.query("SET timezone = 'UTC'");
+  await client.query("SET timezone = 'UTC'; SET synchronous_commit = off");
   const rows = async (sql: string): Promise<readonly Record<string, unknown>[]> => (await client.query(sql)).rows;
   return {
     database,

@@ -67,8 +67,10 @@ export function mpanOf(n: number): string {
 }
 
 export function pointEvent(mpan: string, recordType: RecordType, stamp: Stamp, change: object = {}): LaneEvent {
-  const items = recordType === 'delete' ? { mpan_core: mpan } : { ...goodPoint, mpan_core: mpan, ...change };
-  return laneEvent(topics.point, mpan, recordType, items, stamp);
+  // A delete carries the items of the replica identity, the others null.
+  const nothing = Object.fromEntries(Object.keys(goodPoint).map((name) => [name, null]));
+  const items = recordType === 'delete' ? nothing : { ...goodPoint, ...change };
+  return laneEvent(topics.point, mpan, recordType, { ...items, mpan_core: mpan }, stamp);
 }
 
 export function appointmentEvent(
