@@ -8,6 +8,9 @@ export type TextCodec = (out: Buffer, at: number, text: Buffer, start: number, l
 
 export const unfit = -1;
 
+/** avsc refuses to read longs beyond this as numbers, which is one less than JavaScript's own limit. */
+const longMax = Number.MAX_SAFE_INTEGER - 1;
+
 const zero = 0x30;
 const minus = 0x2d;
 const plus = 0x2b;
@@ -39,7 +42,7 @@ export const writeInt: TextCodec = (out, at, text, start, length) => {
 
 export const writeBigint: TextCodec = (out, at, text, start, length) => {
   const value = integer(text, start, length);
-  return Number.isSafeInteger(value) ? writeLong(out, at, value) : unfit;
+  return Math.abs(value) <= longMax ? writeLong(out, at, value) : unfit;
 };
 
 /** `t` and `f` as the server sends them, `true` and `false` as a cast writes them. */
@@ -130,5 +133,5 @@ export const writeTimestamp: TextCodec = (out, at, text, start, length) => {
   const fractionDigits = end - (space + 10);
   const fraction = fractionDigits > 0 ? digits(text, space + 10, end) * 10 ** (6 - fractionDigits) : 0;
   const micros = seconds * 1_000_000 + fraction;
-  return Number.isSafeInteger(micros) ? writeLong(out, at, micros) : unfit;
+  return Math.abs(micros) <= longMax && Number.isInteger(micros) ? writeLong(out, at, micros) : unfit;
 };
