@@ -2,7 +2,7 @@ import { Partitioners, type Producer } from 'kafkajs';
 import { maskDigits } from '../runtime/mask.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
 import { withDeadline } from './deadline.ts';
-import { kafkaFault } from './kafka-fault.ts';
+import { kafkaFault, tooLate } from './kafka-fault.ts';
 
 /** A record that can not be taken further: where it lay, why, and its bytes as they were. */
 export interface DeadLetter {
@@ -34,14 +34,15 @@ export function createDeadLetterSender(connection: KafkaConnection, deadLetterTo
   async function send(letters: readonly DeadLetter[]): Promise<void> {
     const { client, producer } = (open ??= openProducer(connection));
     const messages = letters.map((letter) => ({ key: letter.key, value: letter.value, headers: headersOf(letter) }));
+    const action = `sending to ${deadLetterTopic}`;
     try {
       const sending = producer.connect().then(() => producer.send({ topic: deadLetterTopic, acks: -1, messages }));
-      await withDeadline(sending, sendLimitMs, () => new Error(`no answer within ${sendLimitMs} ms`));
+      await withDeadline(sending, sendLimitMs, tooLate(action, sendLimitMs));
     } catch (cause) {
       // A producer is of no use after a failed send (trap 2): the next send opens another.
       open = null;
       client.destroy();
-      throw kafkaFault(cause, `sending to ${deadLetterTopic}`);
+      throw kafkaFault(cause, action);
     }
   }
 

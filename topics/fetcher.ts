@@ -21,7 +21,7 @@ export interface FetcherLimits {
 
 export const fetcherLimits: FetcherLimits = {
   maxWaitMs: 200,
-  bytesMax: 8 * 1024 * 1024,
+  bytesMax: 4 * 1024 * 1024,
   partitionBytesMax: 1024 * 1024,
   stallLimitMs: 30_000,
   outageLimitMs: 5_000,

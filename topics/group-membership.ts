@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { withDeadline } from './deadline.ts';
-import { kafkaFault } from './kafka-fault.ts';
+import { kafkaFault, tooLate } from './kafka-fault.ts';
 import { createConsumerGroup, type InternalConsumerGroup } from './kafkajs-internals.ts';
 import { laneAssigner } from './lane-assigner.ts';
 import type { TopicReader } from './topic-reader.ts';
@@ -75,6 +75,7 @@ export class GroupMembership {
    * aborts (resolves), or until Kafka does not answer for most of the session (rejects).
    */
   async untilRebalance(signal: AbortSignal): Promise<void> {
+    const action = `heartbeat of the group ${this.#settings.groupId}`;
     let failingSince: number | null = null;
     for (;;) {
       if (!(await pauseFor(this.#settings.heartbeatIntervalMs, signal))) return;
@@ -82,7 +83,7 @@ export class GroupMembership {
       try {
         const limitMs = this.#settings.sessionTimeoutMs / 2;
         const beating = this.#group.heartbeat({ interval: 0 });
-        await withDeadline(beating, limitMs, () => new Error(`no answer within ${limitMs} ms`));
+        await withDeadline(beating, limitMs, tooLate(action, limitMs));
         failingSince = null;
       } catch (cause) {
         const type = cause instanceof Error && 'type' in cause ? String(cause.type) : '';
@@ -94,7 +95,7 @@ export class GroupMembership {
         if (signal.aborted) return;
         failingSince ??= begun;
         if (performance.now() - failingSince >= this.#settings.sessionTimeoutMs / 2) {
-          throw kafkaFault(cause, `heartbeat of the group ${this.#settings.groupId}`);
+          throw kafkaFault(cause, action);
         }
       }
     }

@@ -26,12 +26,17 @@ test.each([
 
 test('what an error was caused by decides, however often kafkajs has wrapped it', () => {
   const wrapped = new Error('gave up', { cause: new Error('again', { cause: errorOfCode(47) }) });
-  expect(kafkaFault(wrapped, 'testing').code).toBe('PUBLISHER_FENCED');
+  expect(kafkaFault(wrapped, 'testing')).toMatchObject({ code: 'PUBLISHER_FENCED' });
 });
 
 test('a certificate that is not accepted is a refusal, not an outage', () => {
   const cause = Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
   expect(kafkaFault(cause, 'testing')).toMatchObject({ kind: 'refused', code: 'KAFKA_REFUSED' });
+});
+
+test('an error that has nothing to do with Kafka stays a bug', () => {
+  const bug = new TypeError('a callback of ours');
+  expect(kafkaFault(bug, 'testing')).toBe(bug);
 });
 
 test('a fault stays what it is', () => {

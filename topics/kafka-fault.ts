@@ -29,13 +29,16 @@ const certificateCodes = new Set([
 ]);
 
 /**
- * What a failure of kafkajs means for us. `action` says what was being done ("sending to topics") and stands in the
- * message. A Fault passes through as it is.
+ * What a failure of kafkajs means for us: a Fault. `action` says what was being done ("sending to topics") and stands
+ * in the message. A Fault passes through as it is; so does an error that comes neither from kafkajs nor from the
+ * system, because that is a bug, of this side or of a callback, and must not be waited out as an outage.
  */
-export function kafkaFault(cause: unknown, action: string, context: FaultContext = {}): Fault {
+export function kafkaFault(cause: unknown, action: string, context: FaultContext = {}): Error {
+  let ofKafka = false;
   for (const link of chain(cause)) {
     if (link instanceof Fault) return link;
     const { type, code, name } = marks(link);
+    ofKafka ||= code !== undefined || (name?.startsWith('KafkaJS') ?? false);
     if (type !== undefined && fencedTypes.has(type)) {
       return new Fault(
         'fenced',
@@ -83,6 +86,7 @@ export function kafkaFault(cause: unknown, action: string, context: FaultContext
       );
     }
   }
+  if (!ofKafka && cause instanceof Error) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new Fault(
     'unavailable',
@@ -91,6 +95,14 @@ export function kafkaFault(cause: unknown, action: string, context: FaultContext
     context,
     cause,
   );
+}
+
+/** For `withDeadline`. */
+export function tooLate(action: string, limitMs: number): () => Fault {
+  return () =>
+    new Fault('unavailable', 'KAFKA_UNAVAILABLE', `Kafka did not answer within ${limitMs} ms (${action}).`, {
+      limitMs,
+    });
 }
 
 /** Whether a failure of kafkajs may be over by itself in a moment: a broken connection, a leader that moves. */

@@ -18,6 +18,7 @@ export interface TestTopics {
   deleteRecords(topic: string, beforeOffset: number): Promise<void>;
   /** What tools show as the offset of a group in partition 0. */
   committedOffset(groupId: string, topic: string): Promise<number>;
+  groups(): Promise<string[]>;
   /** Deletes every topic that was made. */
   drop(): Promise<void>;
 }
@@ -53,6 +54,7 @@ export async function freshTopics(brokers: string, redirect?: KafkaSettings['red
       const [shown] = await admin.fetchOffsets({ groupId, topics: [topic] });
       return Number(shown?.partitions[0]?.offset ?? -1);
     },
+    groups: async () => (await admin.listGroups()).groups.map(({ groupId }) => groupId),
     drop: async () => {
       if (topics.length > 0) await admin.deleteTopics({ topics });
       await admin.disconnect();

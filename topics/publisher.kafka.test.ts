@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { partitionName } from '../avro/progress.ts';
+import { Fault } from '../runtime/fault.ts';
 import { apis, BrokerProxy } from './broker-proxy.fixture.ts';
 import { prepareKafka, type KafkaConnection } from './connection.ts';
 import type { PartitionRecords, TransactionalPublisher } from './contract.ts';
@@ -179,6 +180,16 @@ test('a publisher that is closed in the middle of a transaction ends it, so that
   await other.commit();
   await other.close();
   expect((await readAll(topics.connection, topic)).map(texts)).toEqual([['committed']]);
+});
+
+test('a bug in what is sent stays a bug, and is not retried as an outage', async () => {
+  const topic = await topics.create('bug', 1);
+  const publisher = await openPublisher(topics.connection, { transactionalId: topic });
+  await publisher.begin();
+  const twice = publisher.send([records(topic, 0, ['a']), records(topic, 0, ['b'])]);
+  await expect(twice).rejects.toThrow('a partition may come only once in a send');
+  await expect(twice).rejects.not.toBeInstanceOf(Fault);
+  await publisher.close();
 });
 
 test('a second send at the same time is refused', async () => {

@@ -4,7 +4,7 @@ import { Fault } from '../runtime/fault.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
 import type { NextOffsets, PartitionRecords, TransactionalPublisher } from './contract.ts';
 import { withDeadline } from './deadline.ts';
-import { kafkaFault } from './kafka-fault.ts';
+import { kafkaFault, tooLate } from './kafka-fault.ts';
 import { splitIntoRounds, type Round } from './publishing-rounds.ts';
 import { installBatchMessages, namedPartition } from './produce-request.ts';
 
@@ -40,10 +40,10 @@ export async function openPublisher(
   });
   const action = `opening the publisher ${settings.transactionalId}`;
   try {
-    await withDeadline(producer.connect(), callLimitMs, () => tooLate(action, callLimitMs));
+    await withDeadline(producer.connect(), callLimitMs, tooLate(action, callLimitMs));
     // kafkajs asks for the producer id, which fences, when the first transaction begins: so it is begun here. On the
     // broker a transaction begins with its first partition, so an unused one costs nothing.
-    const first = await withDeadline(producer.transaction(), callLimitMs, () => tooLate(action, callLimitMs));
+    const first = await withDeadline(producer.transaction(), callLimitMs, tooLate(action, callLimitMs));
     return new Publisher(client, producer, first, settings, callLimitMs);
   } catch (cause) {
     client.destroy();
@@ -64,7 +64,7 @@ class Publisher implements TransactionalPublisher {
   #begun: Transaction | null;
   #transaction: Transaction | null = null;
   #state: State = 'ready';
-  #failure: Fault | null = null;
+  #failure: Error | null = null;
 
   constructor(
     client: KafkaClient,
@@ -160,7 +160,7 @@ class Publisher implements TransactionalPublisher {
     if (this.#state !== needed) throw new Error(`${action}: the publisher is ${this.#state}, it must be ${needed}`);
     this.#state = 'busy';
     try {
-      const result = await withDeadline(call(), this.#callLimitMs, () => tooLate(action, this.#callLimitMs));
+      const result = await withDeadline(call(), this.#callLimitMs, tooLate(action, this.#callLimitMs));
       // It may have been closed meanwhile.
       if (this.#state === 'busy') this.#state = after;
       return result;
@@ -172,10 +172,4 @@ class Publisher implements TransactionalPublisher {
       throw this.#failure;
     }
   }
-}
-
-function tooLate(action: string, limitMs: number): Fault {
-  return new Fault('unavailable', 'KAFKA_UNAVAILABLE', `Kafka did not answer within ${limitMs} ms (${action}).`, {
-    limitMs,
-  });
 }

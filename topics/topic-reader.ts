@@ -4,7 +4,7 @@ import { Fault } from '../runtime/fault.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
 import { withDeadline } from './deadline.ts';
 import { type FetchResponse, fetchResponse } from './fetch-response.ts';
-import { isPassing, kafkaFault } from './kafka-fault.ts';
+import { isPassing, kafkaFault, tooLate } from './kafka-fault.ts';
 import {
   createCluster,
   errorOfCode,
@@ -56,7 +56,7 @@ export class TopicReader {
     try {
       const cluster = createCluster(client.kafka);
       const ready = cluster.connect().then(() => cluster.addMultipleTargetTopics(topics));
-      await withDeadline(ready, openLimitMs, () => new Error(`no answer within ${openLimitMs} ms`));
+      await withDeadline(ready, openLimitMs, tooLate(action, openLimitMs));
       const reader = new TopicReader(client, cluster, topics);
       for (const topic of topics) {
         if (reader.partitionCount(topic) === 0) throw errorOfCode(3);
