@@ -29,7 +29,8 @@ export interface KafkaSettings {
 export interface KafkaConnection {
   readonly settings: KafkaSettings;
   readonly log: Logger;
-  client(): KafkaClient;
+  /** `clientId`: other than the one of the settings. */
+  client(clientId?: string): KafkaClient;
 }
 
 /** One kafkajs client with sockets of its own. */
@@ -50,7 +51,7 @@ export const requestTimeoutMs = 10_000;
 export const retry: RetryOptions = { initialRetryTime: 3, multiplier: 2, factor: 0.1, maxRetryTime: 500, retries: 14 };
 
 export function prepareKafka(settings: KafkaSettings, log: Logger): KafkaConnection {
-  return { settings, log, client: () => openClient(settings, log) };
+  return { settings, log, client: (clientId = settings.clientId) => openClient({ ...settings, clientId }, log) };
 }
 
 function openClient(settings: KafkaSettings, log: Logger): KafkaClient {

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { isDeadMember } from './dead-members.ts';
 import { withDeadline } from './deadline.ts';
 import { kafkaFault, tooLate } from './kafka-fault.ts';
-import { createConsumerGroup, type InternalConsumerGroup } from './kafkajs-internals.ts';
+import { createConsumerGroup, type InternalCluster, type InternalConsumerGroup } from './kafkajs-internals.ts';
 import { laneAssigner } from './lane-assigner.ts';
 import type { TopicReader } from './topic-reader.ts';
 
@@ -29,12 +30,14 @@ const rejoinTypes = new Set([
  * of its own, so that neither a slow batch nor an idle topic loses the membership.
  */
 export class GroupMembership {
+  readonly #cluster: InternalCluster;
   readonly #group: InternalConsumerGroup;
   readonly #settings: GroupSettings;
   readonly #log: Logger;
   #lanes: readonly number[] = [];
 
   constructor(reader: TopicReader, laneCount: number, settings: GroupSettings, log: Logger) {
+    this.#cluster = reader.cluster;
     this.#settings = settings;
     this.#log = log;
     this.#group = createConsumerGroup({
@@ -56,6 +59,29 @@ export class GroupMembership {
       autoCommit: false,
       isolationLevel: 1,
     });
+  }
+
+  /** Takes members that are certainly dead out of the group, so that joining need not wait for their sessions to end. */
+  async putOutTheDead(): Promise<void> {
+    const { groupId } = this.#settings;
+    try {
+      const coordinator = await this.#cluster.findGroupCoordinator({ groupId });
+      const { groups } = await coordinator.describeGroups({ groupIds: [groupId] });
+      const dead = groups.flatMap(({ members }) => members.filter(({ clientId }) => isDeadMember(clientId)));
+      for (const { memberId } of dead) {
+        this.#log.info(
+          { group: groupId, member: memberId },
+          'A member of the consumer group was killed; its lanes are free.',
+        );
+        await coordinator.leaveGroup({ groupId, memberId });
+      }
+    } catch (cause) {
+      // It only saves time. Whatever is wrong shows when the group is joined.
+      this.#log.debug(
+        { err: cause, group: groupId },
+        'Dead members of the consumer group stay until their sessions end.',
+      );
+    }
   }
 
   /** Joins, or joins again, and returns the lanes that are ours from now on. */

@@ -38,6 +38,12 @@ export interface InternalConnection {
 export interface InternalBroker {
   readonly nodeId: number;
   readonly connectionPool: InternalConnectionPool;
+  describeGroups(request: { readonly groupIds: readonly string[] }): Promise<{
+    readonly groups: readonly {
+      readonly members: readonly { readonly memberId: string; readonly clientId: string }[];
+    }[];
+  }>;
+  leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>;
   listOffsets(request: {
     readonly isolationLevel: number;
     readonly topics: readonly {
@@ -59,6 +65,7 @@ export interface InternalCluster {
   refreshMetadata(): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  findGroupCoordinator(which: { readonly groupId: string }): Promise<InternalBroker>;
   findBroker(which: { readonly nodeId: number }): Promise<InternalBroker>;
   removeBroker(address: { readonly host: string; readonly port: number }): void;
 }

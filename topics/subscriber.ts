@@ -2,6 +2,7 @@ import { partitionName } from '../avro/progress.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { KafkaConnection } from './connection.ts';
 import type { FetchedBatch, LaneListener, LaneSubscriber } from './contract.ts';
+import { memberClientId } from './dead-members.ts';
 import { withDeadline } from './deadline.ts';
 import { Fetcher, type FetcherLimits, fetcherLimits, offsetFault } from './fetcher.ts';
 import { GroupMembership, type GroupSettings } from './group-membership.ts';
@@ -45,7 +46,8 @@ class Subscriber implements LaneSubscriber {
 
   async start(listener: LaneListener): Promise<void> {
     try {
-      const reader = await TopicReader.open(this.#connection, this.#settings.topics);
+      const clientId = memberClientId(this.#connection.settings.clientId);
+      const reader = await TopicReader.open(this.#connection, this.#settings.topics, clientId);
       this.#reader = reader;
       const laneCount = this.#laneCount(reader);
       const {
@@ -116,6 +118,7 @@ class Subscriber implements LaneSubscriber {
     begun: () => void,
   ): Promise<void> {
     const { signal } = this.#stopping;
+    await membership.putOutTheDead();
     while (!signal.aborted) {
       const lanes = await membership.join();
       if (signal.aborted) return;

@@ -50,8 +50,8 @@ export class TopicReader {
   }
 
   /** Rejects with `KAFKA_UNAVAILABLE`, `KAFKA_REFUSED` or `TOPIC_MISSING`. */
-  static async open(connection: KafkaConnection, topics: readonly string[]): Promise<TopicReader> {
-    const client = connection.client();
+  static async open(connection: KafkaConnection, topics: readonly string[], clientId?: string): Promise<TopicReader> {
+    const client = connection.client(clientId);
     const action = `reading ${topics.join(', ')}`;
     try {
       const cluster = createCluster(client.kafka);
