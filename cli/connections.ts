@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import { createDecoder, type Decoder } from '../avro/codec.ts';
 import type { DecodedEvent } from '../avro/envelope.ts';
 import type { ProgressRecord } from '../avro/progress.ts';
-import { openRegistry, type SchemaRegistry } from '../avro/registry.ts';
+import { openRegistry, type SchemaRegistry, writerSchemas } from '../avro/registry.ts';
 import { loadSchema, type RecordSchema } from '../avro/schemas.ts';
 import { readTls } from '../runtime/postgres.ts';
-import { catalogue, type TopicDefinition } from '../topics/catalogue.ts';
+import { catalogue, subjectOf, type TopicDefinition } from '../topics/catalogue.ts';
 import { prepareKafka, type KafkaConnection, type KafkaSettings } from '../topics/connection.ts';
 import type { Settings } from './settings.ts';
 
@@ -59,7 +59,8 @@ export interface Decoders {
 
 export function decodersOf(settings: Settings, registry: SchemaRegistry): Decoders {
   const schemas = schemasOf(settings);
-  const fetchSchema = (id: number): Promise<string | null> => registry.schemaById(id);
+  // An id that is not there is the record's fault only while the registry still has our subjects.
+  const fetchSchema = writerSchemas(registry, [...schemas.keys()].map(subjectOf));
   return {
     event: createDecoder<DecodedEvent>((topic) => schemas.get(topic), fetchSchema),
     progress: createDecoder<ProgressRecord>((topic) => schemas.get(topic), fetchSchema),

@@ -4,6 +4,7 @@ import { MeteringLane } from './lane-domain.ts';
 import { type MeteringReport, newMeteringReport } from './report.ts';
 import type { RuleParameters } from './rules/contract.ts';
 import { judge } from './rules/judge.ts';
+import { withReceipts } from './receipts.ts';
 
 export interface MeteringSettings {
   /** The source's name, which is also the prefix of its topics. */
@@ -25,5 +26,9 @@ export function createMeteringDomain(
   { log, report = newMeteringReport() }: MeteringDependencies,
 ): (lane: number) => LaneDomain {
   const { source, partitions, ruleParameters: parameters } = settings;
-  return (lane) => new MeteringLane({ source, lane, partitions, rules: { judge, parameters } }, log, report);
+  return (lane) =>
+    withReceipts(
+      new MeteringLane({ source, lane, partitions, rules: { judge, parameters } }, log, report),
+      `${source}.receipt`,
+    );
 }

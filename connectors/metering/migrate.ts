@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import type { ClientBase } from 'pg';
 import type { Logger } from 'pino';
+import { receiptTableSql } from '../sink/receipt-shelf.ts';
 import { sinkTables } from '../sink/tables.ts';
 
 const directory = fileURLToPath(new URL('./migrations', import.meta.url));
@@ -10,7 +11,7 @@ const migrationsTable = 'migration';
 /** Brings the metering store to this version, idempotently. Answers with the names of the migrations that were run. */
 export async function migrateMetering(client: ClientBase, log: Logger): Promise<readonly string[]> {
   const run = await runner({ ...optionsFor(client, log), dryRun: false });
-  await client.query(sinkTables('metering'));
+  await client.query(sinkTables('metering') + receiptTableSql('metering.receipt_inbox'));
   return run.map(({ name }) => name);
 }
 

@@ -3,7 +3,7 @@ import type { DecodedEvent } from '../../avro/envelope.ts';
 
 /** A row of inbox.rejection as it travels between here and PostgreSQL. Times are epoch microseconds. */
 export interface RejectionRow {
-  readonly rejection_id: number | null;
+  readonly rejection_id: string | null;
   readonly mpan_core: string | null;
   readonly record_type: string | null;
   readonly flow: number | null;
@@ -108,7 +108,7 @@ export async function writeRejections(client: ClientBase, rows: readonly Rejecti
       SELECT rejection_id, mpan_core, record_type, flow, entity, entity_key, source, generation, lsn, ordinal, revision,
         rule_codes, details::jsonb, reference_version, receiver, status, ${timestamp('raised_at')},
         resolved_by_generation, resolved_by_lsn, ${timestamp('resolved_at')}, acknowledged_by, note
-      FROM jsonb_to_recordset($1::jsonb) AS row(rejection_id bigint, mpan_core text, record_type text, flow int,
+      FROM jsonb_to_recordset($1::jsonb) AS row(rejection_id uuid, mpan_core text, record_type text, flow int,
         rule_codes text[], details text, reference_version int, status text, raised_at bigint,
         resolved_by_generation int, resolved_by_lsn bigint, resolved_at bigint, acknowledged_by text, note text,
         ${identityTypes})

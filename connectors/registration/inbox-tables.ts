@@ -1,3 +1,5 @@
+import { receiptTableSql } from '../sink/receipt-shelf.ts';
+
 /**
  * What the metering side said, kept in the registration database, as idempotent SQL. The columns are those of the
  * metering store's tables, in their order.
@@ -8,7 +10,7 @@ CREATE SCHEMA IF NOT EXISTS inbox;
 -- Errors and rejections. The event that was refused is (source, generation, lsn, ordinal, entity, entity_key); receiver
 -- and revision tell apart who refused it, and how many times.
 CREATE TABLE IF NOT EXISTS inbox.rejection (
-  rejection_id bigint,
+  rejection_id uuid,
   mpan_core text,
   record_type text,
   flow int,
@@ -35,14 +37,5 @@ CREATE TABLE IF NOT EXISTS inbox.rejection (
 CREATE INDEX IF NOT EXISTS rejection_by_mpan ON inbox.rejection (mpan_core);
 
 -- Receipts are cumulative: everything of the source at or below through_lsn in that lane was delivered.
-CREATE TABLE IF NOT EXISTS inbox.receipt (
-  receiver text NOT NULL,
-  source text NOT NULL,
-  lane int NOT NULL,
-  generation int NOT NULL,
-  through_lsn bigint NOT NULL,
-  counts jsonb NOT NULL,
-  at timestamptz NOT NULL,
-  PRIMARY KEY (receiver, source, lane)
-);
+${receiptTableSql('inbox.receipt')}
 `;

@@ -43,7 +43,15 @@ function event(topic: string, recordType: RecordType, items: Readonly<Record<str
     senderId: 'MSVA',
     createdAt: raisedAt,
     correlationId: null,
-    source: { name: 'metering', generation: 1, lsn: offset, ordinal: 1, xid: 1, committedAt: raisedAt, sourceTime: raisedAt },
+    source: {
+      name: 'metering',
+      generation: 1,
+      lsn: offset,
+      ordinal: 1,
+      xid: 1,
+      committedAt: raisedAt,
+      sourceTime: raisedAt,
+    },
     invalid: {},
     unchanged: [],
     ...items,
@@ -53,7 +61,7 @@ function event(topic: string, recordType: RecordType, items: Readonly<Record<str
 
 function rejection(recordType: RecordType, items: Readonly<Record<string, unknown>> = {}): LaneEvent {
   return event('metering.rejection', recordType, {
-    rejection_id: 7,
+    rejection_id: '00000000-0000-4000-8000-000000000007',
     mpan_core: '1300000000007',
     record_type: 'rejection',
     flow: 2,
@@ -118,7 +126,7 @@ describe('the inbox', () => {
     expect(await take([rejection('rejection')])).toEqual({ 'metering.rejection applied': 1 });
     expect(await stored()).toMatchObject([
       {
-        rejection_id: '7',
+        rejection_id: '00000000-0000-4000-8000-000000000007',
         mpan_core: '1300000000007',
         record_type: 'rejection',
         flow: 2,
@@ -152,7 +160,7 @@ describe('the inbox', () => {
   });
 
   test('the same rejection again changes nothing, in the same batch or a later one', async () => {
-    const again = () => rejection('rejection', { rejection_id: 8 });
+    const again = () => rejection('rejection', { rejection_id: '00000000-0000-4000-8000-000000000008' });
     expect(await take([again(), again()], [again()])).toEqual({
       'metering.rejection applied': 1,
       'metering.rejection unchanged': 2,
@@ -167,7 +175,11 @@ describe('the inbox', () => {
   });
 
   test('a renewed rejection is a row of its own', async () => {
-    await take([rejection('rejection'), rejection('withdrawal', { status: 'withdrawn' }), rejection('rejection', { revision: 2 })]);
+    await take([
+      rejection('rejection'),
+      rejection('withdrawal', { status: 'withdrawn' }),
+      rejection('rejection', { revision: 2 }),
+    ]);
     expect((await stored()).map(({ status }) => status)).toEqual(['withdrawn', 'open']);
   });
 
@@ -179,7 +191,9 @@ describe('the inbox', () => {
   });
 
   test('a receipt goes forward and never back', async () => {
-    expect(await take([receipt(100), receipt(200)], [receipt(150), receipt(200), receipt(10, { generation: 2 })])).toEqual({
+    expect(
+      await take([receipt(100), receipt(200)], [receipt(150), receipt(200), receipt(10, { generation: 2 })]),
+    ).toEqual({
       'metering.receipt applied': 3,
       'metering.receipt unchanged': 2,
     });

@@ -83,4 +83,3 @@ export function progressOf(
 }
 
 export const start = { nextOffset: 0, taken: beginning };
-

@@ -6,7 +6,17 @@ import { partitionName, type ProgressRecord } from '../../avro/progress.ts';
 import type { FetchedBatch, FetchedRecord } from '../../topics/contract.ts';
 import { LaneBuffer } from './lane-buffer.ts';
 import { LaneMerge } from './lane-merge.ts';
-import { batchOf, eventOf, garbageAt, jsonDecoder, progressOf, recordOf, sourceName, start, tombstoneAt } from './lane-merge.fixture.ts';
+import {
+  batchOf,
+  eventOf,
+  garbageAt,
+  jsonDecoder,
+  progressOf,
+  recordOf,
+  sourceName,
+  start,
+  tombstoneAt,
+} from './lane-merge.fixture.ts';
 import { PartitionQueue } from './partition-queue.ts';
 import { ProgressLog } from './progress-log.ts';
 import { ReferenceCursor, ReferenceLog } from './reference-log.ts';
@@ -37,7 +47,10 @@ function write(transactions: readonly Transaction[], splitAt: number): Log {
   const units: [number, string[]][] = [];
   let letters = 0;
   /** Copies of what is there already, as they leak from an aborted transaction. */
-  const appendLeak = (topic: string, append: (topic: string, recordAt: (offset: number) => FetchedRecord) => void): void => {
+  const appendLeak = (
+    topic: string,
+    append: (topic: string, recordAt: (offset: number) => FetchedRecord) => void,
+  ): void => {
     for (const record of (records.get(topic) ?? []).slice(-3)) append(topic, (offset) => ({ ...record, offset }));
   };
   const commit = (lsn: number, complete: boolean, touched: Set<string>): void => {
@@ -82,7 +95,9 @@ function write(transactions: readonly Transaction[], splitAt: number): Log {
 function run(log: Log, choices: readonly number[], bufferBytesMax: number, limits: { batch: number; unit: number }) {
   const progress = new ProgressLog([...laneTopics, referenceTopic].map((topic) => partitionName(topic, 0)));
   const reference = new ReferenceLog(referenceTopic, 0);
-  const queues = laneTopics.map((topic, index) => new PartitionQueue(sourceName, topic, 0, index + 1, start, beginning, decoder));
+  const queues = laneTopics.map(
+    (topic, index) => new PartitionQueue(sourceName, topic, 0, index + 1, start, beginning, decoder),
+  );
   const buffer = new LaneBuffer(queues, bufferBytesMax, { pause: () => {}, resume: () => {} }, decoder);
   const merge = new LaneMerge(
     [new ReferenceCursor(reference, beginning, start), ...queues],

@@ -50,7 +50,9 @@ export class OutcomeTally {
       const given = [...(sums.get(topic)?.values() ?? [])].reduce((sum, delta) => sum + delta, 0);
       const expected = this.expected.get(topic) ?? 0;
       if (given !== expected) {
-        throw new Error(`lane ${this.lane}: ${expected} events of ${topic} were given outcomes that sum up to ${given}`);
+        throw new Error(
+          `lane ${this.lane}: ${expected} events of ${topic} were given outcomes that sum up to ${given}`,
+        );
       }
     }
     return [...sums].flatMap(([topic, outcomes]) =>

@@ -39,7 +39,10 @@ afterEach(async () => {
 });
 
 /** Runs a sink until the test ends; `ended` tells how it ended. */
-function start(bench: SinkDependencies, changed: Partial<SinkSettings> = {}): { ended: Promise<unknown>; stop(): Promise<void> } {
+function start(
+  bench: SinkDependencies,
+  changed: Partial<SinkSettings> = {},
+): { ended: Promise<unknown>; stop(): Promise<void> } {
   const abort = new AbortController();
   const ended = runSink({ ...settings, ...changed }, bench, abort.signal).then(
     () => null,
@@ -67,7 +70,10 @@ async function rows(): Promise<string[]> {
 }
 
 async function position(lane: number): Promise<number> {
-  const { rows: found } = await pool.query<{ lsn: string }>('SELECT lsn FROM metering.applied_position WHERE lane = $1', [lane]);
+  const { rows: found } = await pool.query<{ lsn: string }>(
+    'SELECT lsn FROM metering.applied_position WHERE lane = $1',
+    [lane],
+  );
   return Number(found[0]?.lsn ?? 0);
 }
 
@@ -90,8 +96,14 @@ describe('the sink', () => {
     const lsn = topics.commit([b(0, 'y')]);
     expect(await applied(3)).toEqual(['x1', 'x2', 'y']);
     expect(bench.domains.get(0)?.units).toEqual([['x1', 'x2'], ['y']]);
-    await until(() => position(0), (at) => at === lsn);
-    await until(() => position(1), (at) => at === lsn);
+    await until(
+      () => position(0),
+      (at) => at === lsn,
+    );
+    await until(
+      () => position(1),
+      (at) => at === lsn,
+    );
     expect(await outcomes()).toEqual({ 'test.a applied': 1, 'test.b applied': 2 });
   });
 
@@ -100,7 +112,10 @@ describe('the sink', () => {
     start(bench);
     const lsn = topics.commit([a(0, 'x1')], { complete: false });
     topics.commit([a(1, 'other')], { complete: false, lsn });
-    await until(() => position(0), (at) => at === lsn - 1);
+    await until(
+      () => position(0),
+      (at) => at === lsn - 1,
+    );
     expect(await rows()).toEqual([]);
     topics.append('test.b', 0, 'x2', eventOf({ lsn, ordinal: 3 }));
     topics.progress(progressOf({ lsn }, { 'test.a/0': 1, 'test.a/1': 1, 'test.b/0': 1 }));
@@ -166,7 +181,10 @@ describe('the sink', () => {
     const dying = start(first, { limits });
     const half = Array.from({ length: 1_000 }, (_, index) => a(0, `k${index}`));
     const lsn = topics.commit(half, { complete: false });
-    await until(() => Promise.resolve(first.domains.get(0)?.staged ?? 0), (staged) => staged === 1_000);
+    await until(
+      () => Promise.resolve(first.domains.get(0)?.staged ?? 0),
+      (staged) => staged === 1_000,
+    );
     await dying.stop();
     expect(await rows()).toEqual([]);
     start(benchOf(topics, pool), { limits });
@@ -183,7 +201,9 @@ describe('the sink', () => {
     await applied(1);
     await first.stop();
     expect(bench.letters).toMatchObject([{ topic: 'test.a', partition: 0, offset: 0, code: 'EVENT_UNREADABLE' }]);
-    const { rows: letters } = await pool.query<{ reason: string }>('SELECT reason, key, value FROM metering.dead_letter');
+    const { rows: letters } = await pool.query<{ reason: string }>(
+      'SELECT reason, key, value FROM metering.dead_letter',
+    );
     expect(letters).toHaveLength(1);
     expect(letters[0]?.reason).not.toContain('1300000000007');
     expect(await outcomes()).toEqual({ 'test.a applied': 1, 'test.a dead-lettered': 1 });
@@ -198,7 +218,10 @@ describe('the sink', () => {
     const first = start(bench);
     topics.commit([a(0, 'x'), { topic: referenceTopic, partition: 0, key: 'r' }, a(1, 'y')]);
     await applied(3);
-    await until(() => position(1), (at) => at === 10);
+    await until(
+      () => position(1),
+      (at) => at === 10,
+    );
     expect(bench.domains.get(0)?.units).toEqual([['x', 'r']]);
     expect(bench.domains.get(1)?.units).toEqual([['r', 'y']]);
     expect(await outcomes()).toEqual({ 'test.a applied': 2, [`${referenceTopic} applied`]: 1 });
@@ -242,9 +265,15 @@ describe('the sink', () => {
   test('receipts of receipts are not signed at once', async () => {
     start(benchOf(topics, pool), { receiptTopics: ['test.b'] });
     topics.commit([]);
-    await until(async () => (await pool.query('SELECT FROM metering.receipt')).rowCount, (count) => count === 2);
+    await until(
+      async () => (await pool.query('SELECT FROM metering.receipt')).rowCount,
+      (count) => count === 2,
+    );
     const lsn = topics.commit([b(0, 'x')]);
-    await until(() => position(0), (at) => at === lsn);
+    await until(
+      () => position(0),
+      (at) => at === lsn,
+    );
     const { rows: receipts } = await pool.query<{ through_lsn: string }>('SELECT through_lsn FROM metering.receipt');
     expect(receipts.map(({ through_lsn }) => Number(through_lsn))).toEqual([10, 10]);
   });

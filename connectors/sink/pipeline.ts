@@ -13,7 +13,11 @@ import { SourceView } from './source-view.ts';
  * Resolves when the signal has aborted and everything is closed. Rejects with the first fault, everything closed; a
  * batch whose commit has no answer is such a fault, and the next start reads in the store whether it happened.
  */
-export async function runSink(settings: SinkSettings, dependencies: SinkDependencies, signal: AbortSignal): Promise<void> {
+export async function runSink(
+  settings: SinkSettings,
+  dependencies: SinkDependencies,
+  signal: AbortSignal,
+): Promise<void> {
   assertRoomForLanes(settings, dependencies);
   const subscriber = dependencies.openSubscriber();
   const follower = dependencies.openFollower();

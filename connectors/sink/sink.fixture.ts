@@ -3,7 +3,13 @@ import pg from 'pg';
 import pino from 'pino';
 import type { DecodedEvent } from '../../avro/envelope.ts';
 import { partitionName, type ProgressRecord } from '../../avro/progress.ts';
-import type { FetchedBatch, FetchedRecord, LaneListener, LaneSubscriber, TopicFollower } from '../../topics/contract.ts';
+import type {
+  FetchedBatch,
+  FetchedRecord,
+  LaneListener,
+  LaneSubscriber,
+  TopicFollower,
+} from '../../topics/contract.ts';
 import type { LaneDomain, LaneEvent, LaneMoment, OutcomeDelta, Unit } from './contract.ts';
 import { batchOf, eventOf, jsonDecoder, progressOf, recordOf, sourceName } from './lane-merge.fixture.ts';
 import { newSinkReport } from './report.ts';
@@ -66,7 +72,12 @@ export class TopicsInMemory {
 
   progress(record: ProgressRecord): void {
     const records = this.recordsOf(partitionName(progressTopic, 0));
-    records.push({ offset: records.length, key: Buffer.from(sourceName), value: Buffer.from(JSON.stringify(record)), headers: {} });
+    records.push({
+      offset: records.length,
+      key: Buffer.from(sourceName),
+      value: Buffer.from(JSON.stringify(record)),
+      headers: {},
+    });
     this.pump();
   }
 
@@ -174,7 +185,10 @@ export class RowDomain implements LaneDomain {
     this.units.push(...units.map(({ events }) => events.map(({ key }) => key)));
     if (this.due !== null && moment.sourceTime >= this.due) this.due = null;
     await this.beforeApply(client);
-    return this.write(client, units.flatMap(({ events }) => events));
+    return this.write(
+      client,
+      units.flatMap(({ events }) => events),
+    );
   }
 
   async stage(client: ClientBase, events: readonly LaneEvent[]): Promise<void> {
@@ -213,7 +227,11 @@ export interface Bench extends SinkDependencies {
 }
 
 /** Everything that `runSink` needs, with real PostgreSQL behind it. `prepare` sees each domain before it is used. */
-export function benchOf(topics: TopicsInMemory, pool: pg.Pool, prepare: (domain: RowDomain, lane: number) => void = () => {}): Bench {
+export function benchOf(
+  topics: TopicsInMemory,
+  pool: pg.Pool,
+  prepare: (domain: RowDomain, lane: number) => void = () => {},
+): Bench {
   const domains = new Map<number, RowDomain>();
   const letters: DeadLetter[] = [];
   return {

@@ -4,10 +4,7 @@ import { maskDigits } from '../../runtime/mask.ts';
 import type { DeadLetter } from './settings.ts';
 
 /** The record, copied, with why it can not be read. */
-export function deadLetterOf(
-  record: Omit<DeadLetter, 'code' | 'reason'>,
-  error: unknown,
-): DeadLetter {
+export function deadLetterOf(record: Omit<DeadLetter, 'code' | 'reason'>, error: unknown): DeadLetter {
   return {
     ...record,
     key: record.key === null ? null : Buffer.from(record.key),
