@@ -54,7 +54,12 @@ export interface OutcomeDelta {
 export interface LaneDomain {
   /** Reference events at or below the lane's applied position, in order: memory only, nothing is written. */
   prime(client: ClientBase, events: readonly LaneEvent[]): Promise<void>;
-  /** Judges and applies complete units, in order. May be called with no unit, when time has passed. */
+  /**
+   * Judges and applies complete units, in order. May be called with no unit, when time has passed.
+   *
+   * The deltas sum up, by topic, to the events given; the sink asserts it. Events of reference topics (given to every
+   * lane) and truncates (one in every partition) count in lane 0 only.
+   */
   apply(client: ClientBase, units: readonly Unit[], moment: LaneMoment): Promise<readonly OutcomeDelta[]>;
   /** Part of a transaction too large for the buffer: kept (a temporary table of this PostgreSQL transaction) unjudged. */
   stage(client: ClientBase, events: readonly LaneEvent[]): Promise<void>;

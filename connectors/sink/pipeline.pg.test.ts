@@ -18,7 +18,7 @@ beforeAll(async () => {
   pool.on('error', () => {});
   await pool.query(sinkTables('metering'));
   await pool.query(sinkTables('metering'));
-  await pool.query('CREATE TABLE applied_row (lane int, key text)');
+  await pool.query('CREATE TABLE applied_row (id serial, lane int, key text)');
 });
 
 afterAll(async () => {
@@ -139,7 +139,7 @@ describe('the sink', () => {
     const failing = start(
       benchOf(topics, pool, (domain) => {
         domain.beforeApply = async (client) => {
-          await client.query("INSERT INTO applied_row VALUES (9, 'half')");
+          await client.query("INSERT INTO applied_row (lane, key) VALUES (9, 'half')");
           await client.query('SELECT pg_terminate_backend(pg_backend_pid())');
         };
       }),

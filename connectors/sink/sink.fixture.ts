@@ -161,7 +161,7 @@ export class TopicsInMemory {
   }
 }
 
-/** Writes each event as a row; a key that starts with `fail` fails. Notes how it was called. */
+/** Writes each event as a row, and notes how it was called. */
 export class RowDomain implements LaneDomain {
   readonly primed: string[] = [];
   readonly units: string[][] = [];
@@ -170,9 +170,11 @@ export class RowDomain implements LaneDomain {
   due: number | null = null;
   beforeApply: (client: ClientBase) => Promise<void> = () => Promise.resolve();
   private readonly lane: number;
+  private readonly reference: string;
 
-  constructor(lane: number) {
+  constructor(lane: number, reference = referenceTopic) {
     this.lane = lane;
+    this.reference = reference;
   }
 
   prime(_client: ClientBase, events: readonly LaneEvent[]): Promise<void> {
@@ -203,7 +205,7 @@ export class RowDomain implements LaneDomain {
   async applyStaged(client: ClientBase, moment: LaneMoment): Promise<readonly OutcomeDelta[]> {
     this.moments.push(moment);
     const { rows } = await client.query<{ topic: string; delta: number }>(
-      `WITH moved AS (INSERT INTO applied_row SELECT $1, key FROM staged)
+      `WITH moved AS (INSERT INTO applied_row (lane, key) SELECT $1, key FROM staged)
         SELECT topic, count(*)::int AS delta FROM staged GROUP BY topic`,
       [this.lane],
     );
@@ -215,8 +217,8 @@ export class RowDomain implements LaneDomain {
   }
 
   private async write(client: ClientBase, events: readonly LaneEvent[]): Promise<readonly OutcomeDelta[]> {
-    const own = events.filter(({ topic }) => topic !== referenceTopic || this.lane === 0);
-    await client.query('INSERT INTO applied_row SELECT $1, unnest($2::text[])', [this.lane, own.map(({ key }) => key)]);
+    const own = events.filter(({ topic }) => topic !== this.reference || this.lane === 0);
+    await client.query('INSERT INTO applied_row (lane, key) SELECT $1, unnest($2::text[])', [this.lane, own.map(({ key }) => key)]);
     return own.map(({ topic }) => ({ topic, outcome: 'applied', delta: 1 }));
   }
 }
