@@ -127,6 +127,19 @@ export class GroupMembership {
     }
   }
 
+  /** Heartbeats while the listener lets go, so that the group waits for us instead of giving us up. */
+  async keptAliveDuring(act: () => Promise<void>): Promise<void> {
+    const beating = setInterval(() => {
+      // What they say is known already: the group rebalances.
+      this.#group.heartbeat({ interval: 0 }).catch(() => {});
+    }, this.#settings.heartbeatIntervalMs);
+    try {
+      await act();
+    } finally {
+      clearInterval(beating);
+    }
+  }
+
   /** For tools that show lag. A failure is logged and forgotten: it is a hint. */
   async commit(offsets: ReadonlyMap<string, ReadonlyMap<number, number>>): Promise<void> {
     if (offsets.size === 0) return;

@@ -6,7 +6,6 @@ import { memberClientId } from './dead-members.ts';
 import { withDeadline } from './deadline.ts';
 import { Fetcher, type FetcherLimits, fetcherLimits, offsetFault } from './fetcher.ts';
 import { GroupMembership, type GroupSettings } from './group-membership.ts';
-import { kafkaFault } from './kafka-fault.ts';
 import { TopicReader, type WantedPartition } from './topic-reader.ts';
 
 export interface SubscriberSettings extends Partial<GroupSettings> {
@@ -79,7 +78,7 @@ class Subscriber implements LaneSubscriber {
     } catch (cause) {
       this.#failed = true;
       await this.stop();
-      throw kafkaFault(cause, `subscribing to ${this.#settings.topics.join(', ')}`);
+      throw cause;
     }
   }
 
@@ -141,7 +140,8 @@ class Subscriber implements LaneSubscriber {
       this.#fetcher = null;
       if (signal.aborted) return;
       await this.#flushHints();
-      await listener.revoked(lanes);
+      // Letting go means to finish what is under way, which may take longer than a session.
+      await membership.keptAliveDuring(() => listener.revoked(lanes));
     }
   }
 
@@ -186,7 +186,7 @@ class Subscriber implements LaneSubscriber {
     if (this.#failed || this.#stopping.signal.aborted) return;
     this.#failed = true;
     this.#fetcher?.stop();
-    listener.fault(kafkaFault(cause, `reading ${this.#settings.topics.join(', ')}`));
+    listener.fault(cause);
   }
 }
 
