@@ -60,7 +60,10 @@ async function applied(
     if (options.restarts) {
       domain = store.domain();
       const before = units.slice(0, from).flatMap(({ events }) => events);
-      await domain.prime(store.client, before.filter(({ topic }) => /participant|distributor/.test(topic)));
+      await domain.prime(
+        store.client,
+        before.filter(({ topic }) => /participant|distributor/.test(topic)),
+      );
     }
     const batch = units.slice(from, to);
     const [only] = batch;

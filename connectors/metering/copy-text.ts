@@ -17,6 +17,20 @@ export function copyTextArray(texts: readonly string[]): string {
   return copyField(`{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`);
 }
 
+const unescapes: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r' };
+
+/** A row as it goes into COPY, as an object with its columns as text. */
+export function recordOf(columns: readonly string[], row: string): Readonly<Record<string, string | null>> {
+  const fields = row.slice(0, -1).split('\t');
+  return Object.fromEntries(
+    columns.map((name, index) => {
+      const field = fields[index] ?? copyNull;
+      const text = field.replace(/\\(.)/g, (_, escaped: string) => unescapes[escaped] ?? escaped);
+      return [name, field === copyNull ? null : text];
+    }),
+  );
+}
+
 const dates = new Map<number, string>();
 
 /** Days since 1970-01-01 as an ISO date; years beyond 9999 and before 1 as PostgreSQL writes them. */

@@ -142,10 +142,15 @@ describe('a held event (P17)', () => {
   });
 
   test('is released by reference data', () => {
-    const it = new Case().transaction(assetEvent('00-DB-12-34-56-78-90-A1', 'create', { lsn: 1 }, { map_mpid: 'MAPN' }));
+    const it = new Case().transaction(
+      assetEvent('00-DB-12-34-56-78-90-A1', 'create', { lsn: 1 }, { map_mpid: 'MAPN' }),
+    );
     expect(it.outcomes()).toEqual({ held: 1 });
     it.reference.applyEvent('participant', participantEvent('MAPN', 'Z', 'create', { lsn: 2 }).event);
-    it.decider.release(referenceCodes, () => ({ position: { generation: 1, lsn: 2, ordinal: 1 }, sourceTime: worldBegin + 2000 }));
+    it.decider.release(referenceCodes, () => ({
+      position: { generation: 1, lsn: 2, ordinal: 1 },
+      sourceTime: worldBegin + 2000,
+    }));
     expect(it.outcomes()).toEqual({ applied: 1 });
   });
 
@@ -188,7 +193,10 @@ describe('while the initial load runs (P12)', () => {
     expect(it.held(it.appointment(mpan, 7))).toEqual([[loadingCode]]);
     it.transaction(pointEvent(mpan, 'read', { lsn: 2 })).loading(false);
     expect(it.outcomes()).toEqual({ held: 1, applied: 1 });
-    it.decider.release([loadingCode], () => ({ position: { generation: 1, lsn: 3, ordinal: 1 }, sourceTime: worldBegin }));
+    it.decider.release([loadingCode], () => ({
+      position: { generation: 1, lsn: 3, ordinal: 1 },
+      sourceTime: worldBegin,
+    }));
     expect(it.outcomes()).toEqual({ applied: 2 });
     expect(it.rejected()).toEqual([]);
   });
@@ -203,7 +211,10 @@ describe('while the initial load runs (P12)', () => {
       .loading(true)
       .transaction(appointmentEvent(mpan, 7, 'read', { lsn: 1 }))
       .transaction(pointEvent(mpanOf(2), 'read', { lsn: 1 }, { supplier_efd: day('1990-01-01') }));
-    it.decider.release([loadingCode], () => ({ position: { generation: 1, lsn: 3, ordinal: 1 }, sourceTime: worldBegin }));
+    it.decider.release([loadingCode], () => ({
+      position: { generation: 1, lsn: 3, ordinal: 1 },
+      sourceTime: worldBegin,
+    }));
     expect(it.held(it.appointment(mpan, 7))).toEqual([['METERING_POINT_UNKNOWN']]);
     expect(it.rejected()).toEqual(['PARTICIPANT_ROLE_INACTIVE']);
   });

@@ -58,7 +58,13 @@ describe('a source transaction is judged as a whole (P14)', () => {
     const it = new Case()
       .transaction(pointEvent(mpan, 'create', { lsn: 1 }, { supplier_efd: day('2024-01-01') }))
       .transaction(
-        appointmentEvent(mpan, 7, 'create', { lsn: 2 }, { ...ended, metering_service_etd: null, supplier_efd: day('2024-01-01') }),
+        appointmentEvent(
+          mpan,
+          7,
+          'create',
+          { lsn: 2 },
+          { ...ended, metering_service_etd: null, supplier_efd: day('2024-01-01') },
+        ),
       )
       .transaction(
         pointEvent(mpan, 'delete', { lsn: 3, ordinal: 1 }),
@@ -87,7 +93,13 @@ describe('a source transaction is judged as a whole (P14)', () => {
 
   test('an overlap that the same transaction puts right was never there', () => {
     const it = appointed().transaction(
-      appointmentEvent(mpan, 8, 'create', { lsn: 3, ordinal: 1 }, { ...successor, metering_service_efd: day('2024-04-05') }),
+      appointmentEvent(
+        mpan,
+        8,
+        'create',
+        { lsn: 3, ordinal: 1 },
+        { ...successor, metering_service_efd: day('2024-04-05') },
+      ),
       appointmentEvent(mpan, 8, 'update', { lsn: 3, ordinal: 2 }, successor),
       appointmentEvent(mpan, 7, 'update', { lsn: 3, ordinal: 3 }, shortened),
     );
@@ -99,7 +111,13 @@ describe('a source transaction is judged as a whole (P14)', () => {
     const it = appointed().transaction(
       appointmentEvent(mpan, 7, 'update', { lsn: 3, ordinal: 1 }, shortened),
       appointmentEvent(mpan, 8, 'create', { lsn: 3, ordinal: 2 }, successor),
-      appointmentEvent(mpan, 8, 'update', { lsn: 3, ordinal: 3 }, { ...successor, metering_service_efd: day('2024-04-05') }),
+      appointmentEvent(
+        mpan,
+        8,
+        'update',
+        { lsn: 3, ordinal: 3 },
+        { ...successor, metering_service_efd: day('2024-04-05') },
+      ),
     );
     expect(it.rejected()).toEqual(['APPOINTMENT_OVERLAP']);
     expect(it.appointment(mpan, 8).accepted?.items['metering_service_efd']).toBe(successor.metering_service_efd);
@@ -117,10 +135,10 @@ describe('a source transaction is judged as a whole (P14)', () => {
   });
 
   test('delete and re-creation under one key and position: the row is there, its old version is ended', () => {
-    const it = appointed().transaction(
-      appointmentEvent(mpan, 7, 'delete', { lsn: 3, ordinal: 1 }),
-      { ...appointmentEvent(mpan, 7, 'create', { lsn: 3, ordinal: 1 }, { meter_id: 'NEW' }), topic: topics.mss },
-    );
+    const it = appointed().transaction(appointmentEvent(mpan, 7, 'delete', { lsn: 3, ordinal: 1 }), {
+      ...appointmentEvent(mpan, 7, 'create', { lsn: 3, ordinal: 1 }, { meter_id: 'NEW' }),
+      topic: topics.mss,
+    });
     expect(it.appointment(mpan, 7).accepted?.items['meter_id']).toBe('NEW');
     expect(it.past()).toEqual(['2>3']);
     expect(it.outcomes()).toEqual({ applied: 4 });

@@ -41,7 +41,8 @@ export function decideMpan(court: UnitCourt, mpan: MpanState, events: readonly L
   const rest: Plan[] = [];
   for (const plan of appointments) {
     const afterDelete = plan.steps.findLastIndex(({ settlement }) => settlement.event.recordType === 'delete') + 1;
-    if (afterDelete > 0) settlePlan(court, { state: plan.state, steps: plan.steps.slice(0, afterDelete) }, mpan, isLoading);
+    if (afterDelete > 0)
+      settlePlan(court, { state: plan.state, steps: plan.steps.slice(0, afterDelete) }, mpan, isLoading);
     if (afterDelete < plan.steps.length) rest.push({ state: plan.state, steps: plan.steps.slice(afterDelete) });
   }
   const shortenings = rest.filter(isShortening);

@@ -14,7 +14,16 @@ export interface Identity {
 
 /** A uuid that is a function of the identity. */
 export function identityUuid({ source, position, entity, key, recordType, role }: Identity): string {
-  const text = JSON.stringify([source, position.generation, position.lsn, position.ordinal, entity, key, recordType, role]);
+  const text = JSON.stringify([
+    source,
+    position.generation,
+    position.lsn,
+    position.ordinal,
+    entity,
+    key,
+    recordType,
+    role,
+  ]);
   const hex = createHash('sha256').update(text).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

@@ -39,7 +39,12 @@ export class HeldLane {
   }
 
   /** Keys that wait for one of the codes, a chunk of them in the order of the keys, after `after`. */
-  waitingFor(client: ClientBase, codes: readonly string[], after: string | null, limit: number): Promise<readonly HeldKey[]> {
+  waitingFor(
+    client: ClientBase,
+    codes: readonly string[],
+    after: string | null,
+    limit: number,
+  ): Promise<readonly HeldKey[]> {
     return this.keys(client, 'rule_codes && $3', codes, after, limit);
   }
 

@@ -2,7 +2,16 @@ import fc from 'fast-check';
 import type { RecordType } from '../../avro/envelope.ts';
 import type { LaneEvent, Unit } from '../sink/contract.ts';
 import { day } from './rules/example-world.ts';
-import { appointmentEvent, assetEvent, mpanOf, participantEvent, pointEvent, referenceEvents, unit, worldBegin } from './world.fixture.ts';
+import {
+  appointmentEvent,
+  assetEvent,
+  mpanOf,
+  participantEvent,
+  pointEvent,
+  referenceEvents,
+  unit,
+  worldBegin,
+} from './world.fixture.ts';
 
 /** Random histories of a small registration database, dirty records and long pauses among them. */
 
@@ -55,13 +64,25 @@ function eventOf(one: Change, known: Set<string>, stamp: { lsn: number; ordinal:
     case 'point':
       return pointEvent(mpanOf(one.which), recordType, stamp, pointVariants[one.variant]);
     case 'appointment':
-      return appointmentEvent(mpanOf(one.which === 2 ? 0 : one.which), one.which, recordType, stamp, appointmentVariants[one.variant]);
+      return appointmentEvent(
+        mpanOf(one.which === 2 ? 0 : one.which),
+        one.which,
+        recordType,
+        stamp,
+        appointmentVariants[one.variant],
+      );
     case 'asset':
       return assetEvent(`00-DB-12-34-56-78-90-A${one.which}`, recordType, stamp, assetVariants[one.variant]);
     case 'participant':
-      return participantEvent(['SUPC', 'MAPN', 'SUPB'][one.which] ?? 'SUPC', one.which === 1 ? 'Z' : 'X', recordType, stamp, {
-        reference_version: 300 + one.variant,
-      });
+      return participantEvent(
+        ['SUPC', 'MAPN', 'SUPB'][one.which] ?? 'SUPC',
+        one.which === 1 ? 'Z' : 'X',
+        recordType,
+        stamp,
+        {
+          reference_version: 300 + one.variant,
+        },
+      );
   }
 }
 
@@ -87,4 +108,13 @@ const appointmentVariants: readonly object[] = [
   { mpid: 'MSVZ' },
 ];
 
-const assetVariants: readonly object[] = [{}, {}, { status: 'Suspended' }, { map_mpid: 'MAPN' }, { postcode: '?' }, {}, {}, {}];
+const assetVariants: readonly object[] = [
+  {},
+  {},
+  { status: 'Suspended' },
+  { map_mpid: 'MAPN' },
+  { postcode: '?' },
+  {},
+  {},
+  {},
+];

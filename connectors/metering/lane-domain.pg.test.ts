@@ -2,7 +2,19 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { partitionOf } from '../../topics/partitioner.ts';
 import type { OutcomeDelta } from '../sink/contract.ts';
 import { inTransaction, openStore, type TestStore } from './store.fixture.ts';
-import { appointmentEvent, assetEvent, laneEvent, moment, mpanOf, participantEvent, pointEvent, referenceEvents, topics, unit, worldBegin } from './world.fixture.ts';
+import {
+  appointmentEvent,
+  assetEvent,
+  laneEvent,
+  moment,
+  mpanOf,
+  participantEvent,
+  pointEvent,
+  referenceEvents,
+  topics,
+  unit,
+  worldBegin,
+} from './world.fixture.ts';
 
 let store: TestStore;
 
@@ -18,7 +30,9 @@ const mpan = mpanOf(1);
 const day = 86_400_000_000;
 
 function brief(deltas: readonly OutcomeDelta[]): Record<string, number> {
-  return Object.fromEntries(deltas.map(({ topic, outcome, delta }) => [`${topic.slice('registration.'.length)} ${outcome}`, delta]));
+  return Object.fromEntries(
+    deltas.map(({ topic, outcome, delta }) => [`${topic.slice('registration.'.length)} ${outcome}`, delta]),
+  );
 }
 
 test('a hold ends before any event beyond its deadline, and its error is dated at the deadline', async () => {
@@ -34,16 +48,27 @@ test('a hold ends before any event beyond its deadline, and its error is dated a
     'metering-point applied': 1,
   });
   expect(await store.rows('SELECT rule_codes, raised_at, status FROM metering.rejection')).toEqual([
-    { rule_codes: ['METERING_POINT_UNKNOWN'], raised_at: new Date(Date.UTC(2024, 3, 5, 22, 59, 59, 999)), status: 'open' },
+    {
+      rule_codes: ['METERING_POINT_UNKNOWN'],
+      raised_at: new Date(Date.UTC(2024, 3, 5, 22, 59, 59, 999)),
+      status: 'open',
+    },
   ]);
   expect(domain.deadline()).toBeNull();
 });
 
 test('time alone ends a hold', async () => {
   const domain = store.domain();
-  await store.apply(domain, [unit(1, ...referenceEvents(1)), unit(2, appointmentEvent(mpan, 7, 'create', { lsn: 2 }))], moment(2));
+  await store.apply(
+    domain,
+    [unit(1, ...referenceEvents(1)), unit(2, appointmentEvent(mpan, 7, 'create', { lsn: 2 }))],
+    moment(2),
+  );
   const after = moment(3, { sourceTime: worldBegin + 30 * day });
-  expect(brief(await store.apply(domain, [], after))).toEqual({ 'appointment.mss held': -1, 'appointment.mss rejected': 1 });
+  expect(brief(await store.apply(domain, [], after))).toEqual({
+    'appointment.mss held': -1,
+    'appointment.mss rejected': 1,
+  });
 });
 
 test('reference data that comes later releases what waited for it, in every lane, and one lane writes it', async () => {
@@ -56,15 +81,22 @@ test('reference data that comes later releases what waited for it, in every lane
   expect(brief(await store.apply(second, [held], moment(2, { lane: 1 })))).toEqual({ 'meter-asset held': 1 });
   const late = unit(3, participantEvent('MAPN', 'Z', 'create', { lsn: 3 }));
   expect(brief(await store.apply(first, [late], moment(3)))).toEqual({ 'participant applied': 1 });
-  expect(brief(await store.apply(second, [late], moment(3, { lane: 1 })))).toEqual({ 'meter-asset held': -1, 'meter-asset applied': 1 });
-  expect(await store.rows('SELECT lsn::int, decided_lsn::int FROM metering.meter_asset')).toEqual([{ lsn: 2, decided_lsn: 3 }]);
+  expect(brief(await store.apply(second, [late], moment(3, { lane: 1 })))).toEqual({
+    'meter-asset held': -1,
+    'meter-asset applied': 1,
+  });
+  expect(await store.rows('SELECT lsn::int, decided_lsn::int FROM metering.meter_asset')).toEqual([
+    { lsn: 2, decided_lsn: 3 },
+  ]);
 });
 
 test('what waited for the initial load is judged where the load is complete, before what comes after', async () => {
   const domain = store.domain();
   const appointment = unit(2, appointmentEvent(mpan, 7, 'read', { lsn: 2 }));
   await store.apply(domain, [unit(1, ...referenceEvents(1)), appointment], moment(2, { loadCompleteAt: null }));
-  expect(await store.rows('SELECT rule_codes, due FROM metering.held')).toEqual([{ rule_codes: ['LOADING'], due: null }]);
+  expect(await store.rows('SELECT rule_codes, due FROM metering.held')).toEqual([
+    { rule_codes: ['LOADING'], due: null },
+  ]);
   const point = unit(3, pointEvent(mpan, 'read', { lsn: 3 }));
   const gone = unit(5, appointmentEvent(mpan, 7, 'delete', { lsn: 5 }));
   const loaded = { loadCompleteAt: { generation: 1, lsn: 4, ordinal: 1 } };
@@ -87,17 +119,25 @@ test('a truncate takes the rows of its topic and lane, and what is open about th
   await store.apply(domain, [unit(1, ...referenceEvents(1)), unit(2, ...points), unit(3, bad)], moment(3, { lane: 1 }));
   const truncate = laneEvent(topics.point, '__truncate__', 'truncate', {}, { lsn: 4, ordinal: 1 });
   const again = pointEvent(mine[1] ?? '', 'create', { lsn: 4, ordinal: 2 });
-  expect(brief(await store.apply(domain, [unit(4, truncate, again)], moment(4, { lane: 1 })))).toEqual({ 'metering-point applied': 1 });
-  expect((await store.rows('SELECT mpan_core FROM metering.metering_point ORDER BY 1')).map((row) => row['mpan_core'])).toEqual(
-    [...others, mine[1]].sort(),
-  );
-  expect(await store.rows('SELECT status, resolved_by_lsn::int FROM metering.rejection')).toEqual([{ status: 'resolved', resolved_by_lsn: 4 }]);
-  expect(brief(await store.apply(store.domain(0), [unit(4, truncate)], moment(4)))).toEqual({ 'metering-point applied': 1 });
+  expect(brief(await store.apply(domain, [unit(4, truncate, again)], moment(4, { lane: 1 })))).toEqual({
+    'metering-point applied': 1,
+  });
+  expect(
+    (await store.rows('SELECT mpan_core FROM metering.metering_point ORDER BY 1')).map((row) => row['mpan_core']),
+  ).toEqual([...others, mine[1]].sort());
+  expect(await store.rows('SELECT status, resolved_by_lsn::int FROM metering.rejection')).toEqual([
+    { status: 'resolved', resolved_by_lsn: 4 },
+  ]);
+  expect(brief(await store.apply(store.domain(0), [unit(4, truncate)], moment(4)))).toEqual({
+    'metering-point applied': 1,
+  });
 });
 
 test('a staged transaction is judged as one, whatever the order in which its parts were kept', async () => {
   const domain = store.domain();
-  const appointments = Array.from({ length: 40 }, (_, n) => appointmentEvent(mpanOf(n), n, 'create', { lsn: 2, ordinal: n + 1 }));
+  const appointments = Array.from({ length: 40 }, (_, n) =>
+    appointmentEvent(mpanOf(n), n, 'create', { lsn: 2, ordinal: n + 1 }),
+  );
   const points = Array.from({ length: 40 }, (_, n) => pointEvent(mpanOf(n), 'create', { lsn: 2, ordinal: 100 + n }));
   const deltas = await inTransaction(store.client, async () => {
     await domain.stage(store.client, referenceEvents(2));

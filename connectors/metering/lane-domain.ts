@@ -26,8 +26,11 @@ export interface MeteringLaneSettings {
   readonly rules: DecideRules;
 }
 
-/** How many keys a pass over what waits takes at once, and how many events a judgement of a staged unit. */
+/** How many keys a pass over what waits takes at once. */
 const keysPerPassMax = 5_000;
+
+/** How many events of a staged unit are judged at once: four lanes do so side by side, in little memory. */
+const stagedEventsMax = 2_000;
 
 /** The metering side of one lane: reference data in memory, everything else in the store. */
 export class MeteringLane implements LaneDomain {
@@ -219,7 +222,11 @@ export class MeteringLane implements LaneDomain {
     }
     const isLoading = isLoadingAt(moment.loadCompleteAt, unit);
     if (lastReference === null) decider.unit(unit, isLoading);
-    else decider.unit({ ...unit, events: unit.events.filter((one) => !isReference(one, this.settings.source)) }, isLoading);
+    else
+      decider.unit(
+        { ...unit, events: unit.events.filter((one) => !isReference(one, this.settings.source)) },
+        isLoading,
+      );
     return lastReference;
   }
 
@@ -294,7 +301,7 @@ export class MeteringLane implements LaneDomain {
     this.totals.add(effects);
     for (const event of staged.truncates) await this.truncate(client, event);
     if (staged.truncates.length > 0) this.totals.addAll(await staged.dropTruncated(client));
-    for await (const events of staged.chunks(client, keysPerPassMax)) {
+    for await (const events of staged.chunks(client, stagedEventsMax)) {
       await this.segment(client, [{ ...first, events }], 0, moment);
     }
     await staged.clear(client);
@@ -313,7 +320,8 @@ export class MeteringLane implements LaneDomain {
       this.held.forget();
       await this.held.refresh(client);
     }
-    for (const [code, count] of effects.warnings) this.report.warnings[code] = (this.report.warnings[code] ?? 0) + count;
+    for (const [code, count] of effects.warnings)
+      this.report.warnings[code] = (this.report.warnings[code] ?? 0) + count;
     this.totals.add(effects);
   }
 
@@ -340,4 +348,3 @@ function holdsForReference(effects: Effects): boolean {
   }
   return false;
 }
-

@@ -17,7 +17,9 @@ export async function readRows(client: ClientBase, text: string, values: readonl
 
 const rawTypes = { getTypeParser: () => (text: unknown) => text } as const;
 
-const selects = new Map([meteringPointTable, appointmentTable, meterAssetTable].map((table) => [table, statementsOf(table).select]));
+const selects = new Map(
+  [meteringPointTable, appointmentTable, meterAssetTable].map((table) => [table, statementsOf(table).select]),
+);
 
 /** What the store has of the keys, and of what is open about them. One query per table that has keys. */
 export async function loadState(
@@ -34,7 +36,11 @@ export async function loadState(
   return new BatchState(rows, await loadTroubles(client, [...mpans, ...assets]));
 }
 
-async function loadTable(client: ClientBase, table: EntityTable, keys: readonly string[]): Promise<readonly StoredRow[]> {
+async function loadTable(
+  client: ClientBase,
+  table: EntityTable,
+  keys: readonly string[],
+): Promise<readonly StoredRow[]> {
   const rows = await readRows(client, selects.get(table) ?? statementsOf(table).select, [keys]);
   return rows.map((row) => storedRow(table, row));
 }
@@ -100,7 +106,10 @@ async function loadTroubles(client: ClientBase, laneKeys: readonly string[]): Pr
 
 const noTroubles: ReadonlyMap<string, Trouble> = new Map();
 
-async function loadRejections(client: ClientBase, laneKeys: readonly unknown[]): Promise<ReadonlyMap<string, OpenRejection[]>> {
+async function loadRejections(
+  client: ClientBase,
+  laneKeys: readonly unknown[],
+): Promise<ReadonlyMap<string, OpenRejection[]>> {
   const rows = await readRows(
     client,
     `SELECT lane_key, entity, entity_key, topic, generation, lsn, ordinal, rejection_id FROM metering.rejection

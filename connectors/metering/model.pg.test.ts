@@ -57,33 +57,39 @@ const step = fc.record({
 
 test('set-wise apply is what a slow model makes of the same events one by one', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), fc.integer({ min: 1, max: 20 }), async (steps, size) => {
-      await store.empty();
-      const slow = [new SlowPoint(), new SlowPoint(), new SlowPoint()];
-      const units = steps.map(({ which, line, recordType }, index) => {
-        const event = pointEvent(mpanOf(which), recordType, { lsn: 10 + index }, { line_loss_factor_class: line });
-        slow[which]?.take(10 + index, event);
-        return unit(10 + index, event);
-      });
-      const domain = store.domain();
-      await store.apply(domain, [unit(1, ...referenceEvents(1))], moment(1));
-      for (let from = 0; from < units.length; from += size) {
-        await store.apply(domain, units.slice(from, from + size), moment(10 + from + size));
-      }
-      for (const [which, model] of slow.entries()) {
-        const mpan = mpanOf(which);
-        const current = await store.rows(`SELECT lsn::int, line_loss_factor_class AS line FROM metering.metering_point WHERE mpan_core = '${mpan}'`);
-        expect(current).toEqual(model.current === null ? [] : [model.current]);
-        const history = await store.rows(
-          `SELECT format('%s %s>%s', line_loss_factor_class, lsn, lsn_to) AS version FROM metering.metering_point_history WHERE mpan_core = '${mpan}' ORDER BY lsn`,
-        );
-        expect(history.map(({ version }) => version)).toEqual(model.history);
-        const rejections = await store.rows(
-          `SELECT lsn::int, status, resolved_by_lsn::int AS by FROM metering.rejection WHERE mpan_core = '${mpan}' ORDER BY lsn`,
-        );
-        expect(rejections).toEqual(model.rejections);
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(step, { minLength: 1, maxLength: 60 }),
+      fc.integer({ min: 1, max: 20 }),
+      async (steps, size) => {
+        await store.empty();
+        const slow = [new SlowPoint(), new SlowPoint(), new SlowPoint()];
+        const units = steps.map(({ which, line, recordType }, index) => {
+          const event = pointEvent(mpanOf(which), recordType, { lsn: 10 + index }, { line_loss_factor_class: line });
+          slow[which]?.take(10 + index, event);
+          return unit(10 + index, event);
+        });
+        const domain = store.domain();
+        await store.apply(domain, [unit(1, ...referenceEvents(1))], moment(1));
+        for (let from = 0; from < units.length; from += size) {
+          await store.apply(domain, units.slice(from, from + size), moment(10 + from + size));
+        }
+        for (const [which, model] of slow.entries()) {
+          const mpan = mpanOf(which);
+          const current = await store.rows(
+            `SELECT lsn::int, line_loss_factor_class AS line FROM metering.metering_point WHERE mpan_core = '${mpan}'`,
+          );
+          expect(current).toEqual(model.current === null ? [] : [model.current]);
+          const history = await store.rows(
+            `SELECT format('%s %s>%s', line_loss_factor_class, lsn, lsn_to) AS version FROM metering.metering_point_history WHERE mpan_core = '${mpan}' ORDER BY lsn`,
+          );
+          expect(history.map(({ version }) => version)).toEqual(model.history);
+          const rejections = await store.rows(
+            `SELECT lsn::int, status, resolved_by_lsn::int AS by FROM metering.rejection WHERE mpan_core = '${mpan}' ORDER BY lsn`,
+          );
+          expect(rejections).toEqual(model.rejections);
+        }
+      },
+    ),
     { numRuns: 30 },
   );
 });

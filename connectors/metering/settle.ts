@@ -39,11 +39,18 @@ export function passBy(court: Court, state: KeyState, settlement: Settlement, de
   court.effects.count(settlement.topic, 'not-ours', 1);
 }
 
-function place(court: Court, state: KeyState, settlement: Settlement, version: Version | null, decided: Decision | null): void {
+function place(
+  court: Court,
+  state: KeyState,
+  settlement: Settlement,
+  version: Version | null,
+  decided: Decision | null,
+): void {
   const { event } = settlement;
   if (state.table.entity === 'metering_point') {
     const before = state.accepted === null ? null : { items: state.accepted.items, timeline: state.timeline };
-    state.timeline = version === null ? null : advanceTimeline(before, version.items, londonDay(event.source.sourceTime));
+    state.timeline =
+      version === null ? null : advanceTimeline(before, version.items, londonDay(event.source.sourceTime));
   }
   if (version !== null || state.accepted !== null) state.replace(version, event.source, court.effects.past);
   if (state.last !== null) clearTrouble(court, state, settlement, decided?.sourceTime ?? event.source.sourceTime);
@@ -72,14 +79,27 @@ function splitAt<P extends Position>(all: readonly P[], position: Position): rea
 }
 
 /** The rule book says no: a hold, or a row for Flow 3. The last good version stays. */
-export function refuse(court: Court, state: KeyState, settlement: Settlement, verdict: Verdict, isLoading: boolean): void {
+export function refuse(
+  court: Court,
+  state: KeyState,
+  settlement: Settlement,
+  verdict: Verdict,
+  isLoading: boolean,
+): void {
   const waits = verdict.kind === 'hold' || (isLoading && verdict.stage !== 'form');
   keepAsLast(state, settlement);
   if (waits) {
     hold(court, state, settlement, verdict.broken, isLoading);
     court.effects.count(settlement.topic, 'held', 1);
   } else {
-    reject(court, state, settlement, verdict.kind === 'rejection' ? 'rejection' : 'error', verdict.broken, settlement.event.source.sourceTime);
+    reject(
+      court,
+      state,
+      settlement,
+      verdict.kind === 'rejection' ? 'rejection' : 'error',
+      verdict.broken,
+      settlement.event.source.sourceTime,
+    );
   }
 }
 
@@ -87,11 +107,23 @@ function keepAsLast(state: KeyState, settlement: Settlement): void {
   const { event, items } = settlement;
   // Items that the source did not send were filled in, and must be there when the event is judged again.
   const whole: DecodedEvent = event.unchanged.length === 0 ? event : { ...event, ...items, unchanged: [] };
-  state.last = { generation: settlement.generation, lsn: settlement.lsn, ordinal: settlement.ordinal, topic: settlement.topic, event: whole };
+  state.last = {
+    generation: settlement.generation,
+    lsn: settlement.lsn,
+    ordinal: settlement.ordinal,
+    topic: settlement.topic,
+    event: whole,
+  };
   state.troubleTouched = true;
 }
 
-function hold(court: Court, state: KeyState, settlement: Settlement, broken: readonly BrokenRule[], isLoading: boolean): void {
+function hold(
+  court: Court,
+  state: KeyState,
+  settlement: Settlement,
+  broken: readonly BrokenRule[],
+  isLoading: boolean,
+): void {
   const { generation, lsn, ordinal, topic } = settlement;
   const event = state.last?.event ?? settlement.event;
   court.effects.hold(state, {

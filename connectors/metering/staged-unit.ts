@@ -51,7 +51,10 @@ export class StagedUnit {
   async dropTruncated(client: ClientBase): Promise<readonly OutcomeDelta[]> {
     const dropped: OutcomeDelta[] = [];
     for (const { topic, event } of this.truncates) {
-      const gone = await client.query('DELETE FROM concord_staged WHERE topic = $1 AND ordinal < $2', [topic, event.source.ordinal]);
+      const gone = await client.query('DELETE FROM concord_staged WHERE topic = $1 AND ordinal < $2', [
+        topic,
+        event.source.ordinal,
+      ]);
       dropped.push({ topic, outcome: 'applied', delta: gone.rowCount ?? 0 });
     }
     return dropped;

@@ -18,6 +18,11 @@ export interface TableStatements {
   readonly update: string;
   readonly endGone: string;
   readonly remove: string;
+  /** The same for a few rows, which are `$1`, a JSON array of objects with the columns as text: in one statement. */
+  readonly changeFew: string;
+  readonly removeFew: string;
+  readonly changedColumns: readonly string[];
+  readonly goneColumns: readonly string[];
   /** State of `$1`, an array of lane keys. */
   readonly select: string;
 }
@@ -53,32 +58,48 @@ export function statementsOf(table: EntityTable): TableStatements {
   const versioned = [...items, ...stampColumns, ...decidedColumns];
   const itemTypes = table.items.map(([name, kind]) => `${name} ${columnTypes[kind] ?? 'text'}`);
   const keyTypes = itemTypes.filter((_, index) => key.includes(items[index] ?? ''));
-  const stampTypes = 'source text, generation int, lsn bigint, ordinal int, xid bigint, committed_at timestamptz, source_time timestamptz';
+  const stampTypes =
+    'source text, generation int, lsn bigint, ordinal int, xid bigint, committed_at timestamptz, source_time timestamptz';
   const decidedTypes = 'decided_generation int, decided_lsn bigint, decided_ordinal int, decided_at timestamptz';
   const endingTypes = 'generation_to int, lsn_to bigint, ordinal_to int, xid_to bigint';
   // Reference data may have a null in its key, which must be found again.
   const equals = table.laneKey === null ? 'IS NOT DISTINCT FROM' : '=';
   const on = key.map((name) => `p.${name} ${equals} t.${name}`).join(' AND ');
+  const changedTypes = `${itemTypes.join(', ')}, ${stampTypes}, ${decidedTypes}, ${timeline.length === 0 ? '' : 'timeline text, '}${endingTypes}`;
+  const goneTypes = `${keyTypes.join(', ')}, ${endingTypes}`;
+  const few = (types: string): string =>
+    `WITH few AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS t(${types})), ended AS (`;
+  const change = (from: string): string =>
+    `UPDATE ${target} p SET ${own
+      .filter((name) => !key.includes(name))
+      .map((name) => `${name} = t.${name}`)
+      .join(', ')}, applied_at = now()
+     FROM ${from} t WHERE ${on}`;
+  const remove = (from: string): string => `DELETE FROM ${target} p USING ${from} t WHERE ${on}`;
   const end = (from: string): string =>
     `INSERT INTO ${history} (${[...versioned, 'applied_at', ...endingColumns].join(', ')})
      SELECT ${[...versioned, 'applied_at'].map((name) => `p.${name}`).join(', ')}, ${endingColumns.map((name) => `t.${name}`).join(', ')}
      FROM ${from} t JOIN ${target} p ON ${on}`;
-  const timelineType = timeline.length === 0 ? '' : 'timeline text, ';
+  const changedColumns = [...own, ...endingColumns];
+  const goneColumns = [...items.filter((name) => key.includes(name)), ...endingColumns];
   return {
     createTemporary: [
-      `CREATE TEMPORARY TABLE IF NOT EXISTS ${changed} (${itemTypes.join(', ')}, ${stampTypes}, ${decidedTypes}, ${timelineType}${endingTypes}) ON COMMIT DELETE ROWS`,
-      `CREATE TEMPORARY TABLE IF NOT EXISTS ${gone} (${keyTypes.join(', ')}, ${endingTypes}) ON COMMIT DELETE ROWS`,
+      `CREATE TEMPORARY TABLE IF NOT EXISTS ${changed} (${changedTypes}) ON COMMIT DELETE ROWS`,
+      `CREATE TEMPORARY TABLE IF NOT EXISTS ${gone} (${goneTypes}) ON COMMIT DELETE ROWS`,
     ],
     clearTemporary: `TRUNCATE ${changed}, ${gone}`,
     copyNew: `COPY ${target} (${own.join(', ')}) FROM STDIN`,
-    copyChanged: `COPY ${changed} (${[...own, ...endingColumns].join(', ')}) FROM STDIN`,
-    copyGone: `COPY ${gone} (${[...items.filter((name) => key.includes(name)), ...endingColumns].join(', ')}) FROM STDIN`,
+    copyChanged: `COPY ${changed} (${changedColumns.join(', ')}) FROM STDIN`,
+    copyGone: `COPY ${gone} (${goneColumns.join(', ')}) FROM STDIN`,
     copyPast: `COPY ${history} (${[...versioned, ...endingColumns].join(', ')}) FROM STDIN`,
     endChanged: end(changed),
-    update: `UPDATE ${target} p SET ${own.filter((name) => !key.includes(name)).map((name) => `${name} = t.${name}`).join(', ')}, applied_at = now()
-     FROM ${changed} t WHERE ${on}`,
+    update: change(changed),
     endGone: end(gone),
-    remove: `DELETE FROM ${target} p USING ${gone} t WHERE ${on}`,
+    remove: remove(gone),
+    changeFew: `${few(changedTypes)}${end('few')}) ${change('few')}`,
+    removeFew: `${few(goneTypes)}${end('few')}) ${remove('few')}`,
+    changedColumns,
+    goneColumns,
     select: `SELECT ${table.items.map(([name, kind]) => selected(name, kind)).join(', ')}, generation, lsn, ordinal${timeline.length === 0 ? '' : ', timeline'}
      FROM ${target}${table.laneKey === null ? '' : ` WHERE ${table.laneKey} = ANY($1)`}`,
   };

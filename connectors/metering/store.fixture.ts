@@ -32,10 +32,15 @@ export async function openStore(serverUrl: string): Promise<TestStore> {
     client,
     rows,
     domain: (lane = 0, partitions = 4) =>
-      createMeteringDomain({ source: 'registration', partitions, ruleParameters: defaultParameters }, { log: silent })(lane),
+      createMeteringDomain(
+        { source: 'registration', partitions, ruleParameters: defaultParameters },
+        { log: silent },
+      )(lane),
     apply: (domain, units, at) => inTransaction(client, () => domain.apply(client, units, at)),
     empty: async () => {
-      const tables = await rows("SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'metering' AND tablename <> 'migration'");
+      const tables = await rows(
+        "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'metering' AND tablename <> 'migration'",
+      );
       await client.query(`TRUNCATE ${tables.map(({ name }) => String(name)).join(', ')}`);
     },
     close: async () => {

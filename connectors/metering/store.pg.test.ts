@@ -24,7 +24,14 @@ test('a metering point and its appointment are stored with every item and their 
   const domain = store.domain();
   const deltas = await store.apply(
     domain,
-    [unit(1, ...referenceEvents(1)), unit(2, appointmentEvent(mpan, 7, 'create', { lsn: 2, ordinal: 1 }), pointEvent(mpan, 'create', { lsn: 2, ordinal: 2 }))],
+    [
+      unit(1, ...referenceEvents(1)),
+      unit(
+        2,
+        appointmentEvent(mpan, 7, 'create', { lsn: 2, ordinal: 1 }),
+        pointEvent(mpan, 'create', { lsn: 2, ordinal: 2 }),
+      ),
+    ],
     moment(2),
   );
   expect(deltas).toEqual([
@@ -33,7 +40,9 @@ test('a metering point and its appointment are stored with every item and their 
     { topic: 'registration.metering-point', outcome: 'applied', delta: 1 },
     { topic: 'registration.appointment.mss', outcome: 'applied', delta: 1 },
   ]);
-  expect(await store.rows("SELECT to_jsonb(p) - 'applied_at' AS row FROM metering.metering_point p")).toMatchInlineSnapshot(`
+  expect(
+    await store.rows("SELECT to_jsonb(p) - 'applied_at' AS row FROM metering.metering_point p"),
+  ).toMatchInlineSnapshot(`
     [
       {
         "row": {
@@ -70,7 +79,9 @@ test('a metering point and its appointment are stored with every item and their 
       },
     ]
   `);
-  expect(await store.rows("SELECT to_jsonb(a) - 'applied_at' AS row FROM metering.appointment a")).toMatchInlineSnapshot(`
+  expect(
+    await store.rows("SELECT to_jsonb(a) - 'applied_at' AS row FROM metering.appointment a"),
+  ).toMatchInlineSnapshot(`
     [
       {
         "row": {
@@ -113,7 +124,9 @@ test('every version but the last is in history, each ended by the next', async (
   await store.apply(domain, units.slice(1), moment(13));
   await store.apply(domain, [unit(14, pointEvent(mpan, 'delete', { lsn: 14 }))], moment(14));
   await store.apply(domain, [unit(15, pointEvent(mpan, 'create', { lsn: 15 }))], moment(15));
-  expect(await store.rows('SELECT lsn::int, lsn_to::int, xid_to::int FROM metering.metering_point_history ORDER BY lsn')).toEqual([
+  expect(
+    await store.rows('SELECT lsn::int, lsn_to::int, xid_to::int FROM metering.metering_point_history ORDER BY lsn'),
+  ).toEqual([
     { lsn: 10, lsn_to: 11, xid_to: 1011 },
     { lsn: 11, lsn_to: 12, xid_to: 1012 },
     { lsn: 12, lsn_to: 13, xid_to: 1013 },
@@ -123,8 +136,28 @@ test('every version but the last is in history, each ended by the next', async (
 });
 
 test('the database itself refuses two appointments on one day', async () => {
-  const insert = "INSERT INTO metering.appointment (mpan_core, appointment_id, metering_service_efd, metering_service_etd) VALUES ('1312345678907', ";
+  const insert =
+    "INSERT INTO metering.appointment (mpan_core, appointment_id, metering_service_efd, metering_service_etd) VALUES ('1312345678907', ";
   await store.rows(`${insert} 1, '2024-01-01', '2024-03-31')`);
   await store.rows(`${insert} 2, '2024-04-01', NULL)`);
   await expect(store.rows(`${insert} 3, '2024-03-31', '2024-03-31')`)).rejects.toThrow(/appointment_one_a_day/);
+});
+
+test('many rows of one batch, changed twice, go through temporary tables and end the same', async () => {
+  const domain = store.domain();
+  const mpans = Array.from({ length: 150 }, (_, n) => mpanOf(n));
+  const all = (lsn: number, recordType: 'create' | 'update' | 'delete', change: object = {}) =>
+    unit(lsn, ...mpans.map((one, index) => pointEvent(one, recordType, { lsn, ordinal: index + 1 }, change)));
+  await store.apply(domain, [unit(1, ...referenceEvents(1)), all(10, 'create')], moment(10));
+  const twice = [all(11, 'update', { opt_out: true }), all(12, 'update', { line_loss_factor_class: 'G48' })];
+  await store.apply(domain, twice, moment(12));
+  await store.apply(domain, [all(13, 'delete'), all(14, 'create'), all(15, 'update', { opt_out: true })], moment(15));
+  await store.apply(domain, [all(16, 'delete')], moment(16));
+  expect(await store.rows('SELECT count(*)::int FROM metering.metering_point')).toEqual([{ count: 0 }]);
+  const chains = await store.rows(`
+    SELECT chain, count(*)::int FROM (
+      SELECT string_agg(lsn || '>' || lsn_to || CASE WHEN opt_out THEN ' out' ELSE '' END, ', ' ORDER BY lsn) AS chain
+      FROM metering.metering_point_history GROUP BY mpan_core
+    ) AS c GROUP BY chain`);
+  expect(chains).toEqual([{ chain: '10>11, 11>12 out, 12>13, 14>15, 15>16 out', count: 150 }]);
 });

@@ -27,10 +27,14 @@ export function advanceTimeline(
   items: Items,
   today: number,
 ): string | null {
-  if (before === null || readingItems.every((name) => before.items[name] === items[name])) return before?.timeline ?? null;
+  if (before === null || readingItems.every((name) => before.items[name] === items[name]))
+    return before?.timeline ?? null;
   const old = read(before.items, before.timeline);
   let suppliers = old.suppliers;
-  if (before.items['supplier_mpid'] !== items['supplier_mpid'] || before.items['supplier_efd'] !== items['supplier_efd']) {
+  if (
+    before.items['supplier_mpid'] !== items['supplier_mpid'] ||
+    before.items['supplier_efd'] !== items['supplier_efd']
+  ) {
     const efd = day(items['supplier_efd']) ?? today;
     suppliers = [...suppliers.filter(([from]) => from < efd), [efd, text(items['supplier_mpid'])]];
   }

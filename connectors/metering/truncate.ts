@@ -18,7 +18,12 @@ const keysPerChunk = 20_000;
  * Takes away all rows of a topic whose keys belong to the lane. No rule is asked: the source has emptied the table, and
  * what is open about its rows has no subject any more.
  */
-export async function truncateLane(client: ClientBase, lane: TruncatedLane, event: LaneEvent, effects: Effects): Promise<void> {
+export async function truncateLane(
+  client: ClientBase,
+  lane: TruncatedLane,
+  event: LaneEvent,
+  effects: Effects,
+): Promise<void> {
   const table = tableOfTopic(event.topic, lane.source);
   if (table === null || table.laneKey === null) return;
   await truncateRows(client, lane, table, event);
@@ -65,7 +70,11 @@ async function truncateTrouble(
   effects: Effects,
 ): Promise<void> {
   const { generation, lsn, sourceTime } = event.source;
-  const held = await client.query('DELETE FROM metering.held WHERE source = $1 AND lane = $2 AND topic = $3', [source, lane, topic]);
+  const held = await client.query('DELETE FROM metering.held WHERE source = $1 AND lane = $2 AND topic = $3', [
+    source,
+    lane,
+    topic,
+  ]);
   effects.count(topic, 'held', -(held.rowCount ?? 0));
   effects.count(topic, 'superseded', held.rowCount ?? 0);
   await client.query(
@@ -75,5 +84,9 @@ async function truncateTrouble(
        AND r.lane_key = l.lane_key AND r.entity = l.entity AND r.entity_key = l.entity_key`,
     [source, lane, topic, generation, lsn, timestampText(sourceTime)],
   );
-  await client.query('DELETE FROM metering.last_received WHERE source = $1 AND lane = $2 AND topic = $3', [source, lane, topic]);
+  await client.query('DELETE FROM metering.last_received WHERE source = $1 AND lane = $2 AND topic = $3', [
+    source,
+    lane,
+    topic,
+  ]);
 }

@@ -103,12 +103,34 @@ export function referenceEvents(lsn: number): readonly LaneEvent[] {
   const events = participants.map(([mpid = '', role = ''], index) =>
     participantEvent(mpid, role, 'create', { lsn, ordinal: index + 1 }),
   );
-  const distributor = { prefix: '13', distributor_mpid: 'MANW', gsp_group: '_D', effective_from: 10_000, effective_to: null };
-  events.push(laneEvent(topics.distributor, '13|_D|1997-05-19', 'create', distributor, { lsn, ordinal: events.length + 1 }));
+  const distributor = {
+    prefix: '13',
+    distributor_mpid: 'MANW',
+    gsp_group: '_D',
+    effective_from: 10_000,
+    effective_to: null,
+  };
+  events.push(
+    laneEvent(topics.distributor, '13|_D|1997-05-19', 'create', distributor, { lsn, ordinal: events.length + 1 }),
+  );
   return events;
 }
 
-export function participantEvent(mpid: string, role: string, recordType: RecordType, stamp: Stamp, change: object = {}): LaneEvent {
-  const items = { mpid, role, name: mpid, effective_from: 10_000, effective_to: null, reference_version: 312, ...change };
+export function participantEvent(
+  mpid: string,
+  role: string,
+  recordType: RecordType,
+  stamp: Stamp,
+  change: object = {},
+): LaneEvent {
+  const items = {
+    mpid,
+    role,
+    name: mpid,
+    effective_from: 10_000,
+    effective_to: null,
+    reference_version: 312,
+    ...change,
+  };
   return laneEvent(topics.participant, `${mpid}|${role}|1997-05-19`, recordType, items, stamp);
 }

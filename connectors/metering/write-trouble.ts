@@ -26,7 +26,11 @@ export async function writeTrouble(
   if (effects.heldRemoved.length > 0) {
     await client.query('DELETE FROM metering.held WHERE held_id = ANY($1)', [effects.heldRemoved]);
   }
-  await copyRows(client, copyHeld, [...effects.heldAdded.values()].map((row) => heldRow(lane, row)));
+  await copyRows(
+    client,
+    copyHeld,
+    [...effects.heldAdded.values()].map((row) => heldRow(lane, row)),
+  );
   const troubled = [...states].filter(({ troubleTouched }) => troubleTouched);
   const known = troubled.filter(({ hadTrouble }) => hadTrouble);
   if (known.length > 0) {
@@ -36,7 +40,11 @@ export async function writeTrouble(
       [known.map(({ laneKey }) => laneKey), known.map(({ table }) => table.entity), known.map(({ key }) => key)],
     );
   }
-  await copyRows(client, copyLast, troubled.flatMap((state) => lastRow(lane, state)));
+  await copyRows(
+    client,
+    copyLast,
+    troubled.flatMap((state) => lastRow(lane, state)),
+  );
 }
 
 async function resolve(client: ClientBase, { resolutions }: Effects): Promise<void> {

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { finished } from 'node:stream/promises';
-import { copyField, decidedFields, endingFields, itemFields, stampFields } from './copy-text.ts';
+import { copyField, decidedFields, endingFields, itemFields, recordOf, stampFields } from './copy-text.ts';
 import { type EntityTable, entityTables, type ItemKind } from './entities.ts';
 import type { KeyState } from './key-state.ts';
 import { statementsOf, type TableStatements } from './statements.ts';
@@ -15,6 +15,9 @@ export async function copyRows(client: ClientBase, copy: string, rows: readonly 
   stream.end(Buffer.from(rows.join('')));
   await done;
 }
+
+/** Up to so many changed rows go as a parameter, and not through a temporary table. */
+const fewRows = 100;
 
 interface TableRows {
   readonly added: string[];
@@ -68,22 +71,44 @@ export class VersionWriter {
 
   private async writeTable(client: ClientBase, table: EntityTable, rows: TableRows): Promise<void> {
     const statements = this.statements.get(table) ?? statementsOf(table);
-    if (rows.changed.length > 0 || rows.gone.length > 0) {
-      if (this.dirty.has(table)) await client.query(statements.clearTemporary);
-      this.dirty.add(table);
+    const isFew = rows.changed.length + rows.gone.length <= fewRows;
+    if (isFew) await this.writeFew(client, statements, rows);
+    else await this.writeMany(client, table, statements, rows);
+    await copyRows(client, statements.copyNew, rows.added);
+    await copyRows(client, statements.copyPast, rows.past);
+  }
+
+  /** Temporary tables must be emptied when the transaction ends, which takes longer than a few rows do. */
+  private async writeFew(client: ClientBase, statements: TableStatements, { gone, changed }: TableRows): Promise<void> {
+    if (gone.length > 0) {
+      await client.query(statements.removeFew, [
+        JSON.stringify(gone.map((row) => recordOf(statements.goneColumns, row))),
+      ]);
     }
-    if (rows.gone.length > 0) {
-      await copyRows(client, statements.copyGone, rows.gone);
+    if (changed.length > 0) {
+      const records = changed.map((row) => recordOf(statements.changedColumns, row));
+      await client.query(statements.changeFew, [JSON.stringify(records)]);
+    }
+  }
+
+  private async writeMany(
+    client: ClientBase,
+    table: EntityTable,
+    statements: TableStatements,
+    { gone, changed }: TableRows,
+  ): Promise<void> {
+    if (this.dirty.has(table)) await client.query(statements.clearTemporary);
+    this.dirty.add(table);
+    if (gone.length > 0) {
+      await copyRows(client, statements.copyGone, gone);
       await client.query(statements.endGone);
       await client.query(statements.remove);
     }
-    if (rows.changed.length > 0) {
-      await copyRows(client, statements.copyChanged, rows.changed);
+    if (changed.length > 0) {
+      await copyRows(client, statements.copyChanged, changed);
       await client.query(statements.endChanged);
       await client.query(statements.update);
     }
-    await copyRows(client, statements.copyNew, rows.added);
-    await copyRows(client, statements.copyPast, rows.past);
   }
 }
 
@@ -113,4 +138,3 @@ const keyTables: ReadonlyMap<EntityTable, EntityTable> = new Map(
     return [table, { ...table, items }];
   }),
 );
-
