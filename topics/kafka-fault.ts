@@ -88,10 +88,14 @@ export function kafkaFault(cause: unknown, action: string, context: FaultContext
   }
   if (!ofKafka && cause instanceof Error) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
+  // A listener that expects TLS or SASL says nothing but goodbye to one who does not, and the other way round.
+  const hint = /closed connection|before secure TLS/i.test(reason)
+    ? ' If it stays so, compare `kafka.tls` and `kafka.sasl` with what the listener expects.'
+    : '';
   return new Fault(
     'unavailable',
     'KAFKA_UNAVAILABLE',
-    `Kafka does not answer as it should (${action}): ${reason}`,
+    `Kafka does not answer as it should (${action}): ${reason}.${hint}`,
     context,
     cause,
   );
