@@ -45,6 +45,18 @@ describe('kill -9 of a connector process at random moments of a load', () => {
       stopLoad.abort();
       const changes = await load;
       expect(changes).toBeGreaterThan(100);
+      // What is committed last comes last: when it is there, everything is captured and applied.
+      await rig.registration.query(
+        `INSERT INTO registration.metering_point SELECT ${goodPoint} FROM generate_series(9000, 9000) AS n`,
+      );
+      const { rows: marker } = await rig.registration.query<{ mpan: string }>('SELECT mpan(9000) AS mpan');
+      await until(
+        'the last change arrives',
+        () =>
+          count(rig.metering, 'SELECT count(*) FROM metering.metering_point WHERE mpan_core = $1', [marker[0]?.mpan]),
+        (n) => n === 1,
+        120_000,
+      );
       const balance = await until(
         'every event is accounted for',
         async () => rig.command('balance', '--json'),
