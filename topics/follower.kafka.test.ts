@@ -78,6 +78,26 @@ test('a topic is read from its beginning and followed, and a new record arrives 
   expect(delays[Math.floor(delays.length / 2)]).toBeLessThan(30);
 });
 
+test('batches larger than a fetch may be are read all the same, from every partition', async () => {
+  const topic = await topics.create('large', 3);
+  const publisher = await openPublisher(topics.connection, { transactionalId: topic });
+  await publisher.begin();
+  for (let round = 0; round < 3; round++) {
+    const values = Array.from({ length: 50 }, () => Buffer.alloc(200));
+    const keys = values.map(() => null);
+    await publisher.send([0, 1, 2].map((partition) => ({ topic, partition, keys, values })));
+  }
+  await publisher.commit();
+  await publisher.close();
+  const { values, faults, condition, take, fail } = collector();
+  const limits = { bytesMax: 3_000, partitionBytesMax: 1_000 };
+  const follower = createFollower(topics.connection, [topic], limits);
+  await follower.start(take, fail);
+  await condition.until(() => values.length === 450 || faults.length > 0);
+  await follower.stop();
+  expect(faults).toEqual([]);
+});
+
 test('nothing is delivered after stop, and no group is left behind', async () => {
   const topic = await topics.create('stopped', 1);
   const { values, condition, take, fail } = collector();
