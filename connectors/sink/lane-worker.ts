@@ -1,4 +1,4 @@
-import { beginning } from '../../avro/position.ts';
+import { beginning, type Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import { monotonicMs, nowMicros, pause } from '../../runtime/clock.ts';
 import { databaseFault } from '../../runtime/postgres.ts';
@@ -20,7 +20,6 @@ export interface LaneOutlet extends Valve {
 }
 
 const stopLimitMs = 10_000;
-const patienceMs = 15_000;
 
 type Batch = Extract<Step, { kind: 'batch' }>;
 type Slice = Extract<Step, { kind: 'slice' }>;
@@ -134,16 +133,7 @@ export class LaneWorker {
   /** Gives the domain the reference data as of the lane's position; what comes after it is merged. */
   private async prime(): Promise<LaneMerge> {
     const { through, sourceTime, starts } = this.store.state;
-    while (!this.stopping && !this.view.covers(through)) {
-      const before = monotonicMs();
-      await this.wakeup.sleep(patienceMs);
-      if (monotonicMs() - before >= patienceMs) {
-        this.dependencies.log.warn(
-          { source: this.settings.source, lane: this.lane },
-          `Lane ${this.lane} of ${this.settings.source} waits for the progress topic to be read up to where the store stands. Nothing is applied before.`,
-        );
-      }
-    }
+    await this.untilCovered(through);
     const { references, progress } = this.view;
     await this.store.prime(eventsUpTo(references, through));
     const cursors = references.map((log) => {
@@ -152,6 +142,21 @@ export class LaneWorker {
     });
     this.report.state = 'running';
     return new LaneMerge([...cursors, ...this.buffer.queues], progress, { through, sourceTime }, this.settings.limits);
+  }
+
+  private async untilCovered(through: Position): Promise<void> {
+    const { patienceMs } = this.settings.limits;
+    let since = monotonicMs();
+    while (!this.stopping && !this.view.covers(through)) {
+      await this.wakeup.sleep(Math.max(0, since + patienceMs - monotonicMs()));
+      if (monotonicMs() - since < patienceMs) continue;
+      since = monotonicMs();
+      this.view.assertReaches(through);
+      this.dependencies.log.warn(
+        { source: this.settings.source, lane: this.lane },
+        `Lane ${this.lane} of ${this.settings.source} waits for the progress and reference topics to be read up to where the store stands. Nothing is applied before.`,
+      );
+    }
   }
 
   private async applyBatch({ units, letters, reach }: Batch): Promise<void> {
@@ -252,6 +257,6 @@ export class LaneWorker {
       report.lagEvents += Math.max(0, view.progress.newestOffset(queue.name) - queue.nextOffset);
     }
     const behind = this.dependencies.report.newestSourceTime - report.sourceTime;
-    report.lagMs = report.sourceTime === 0 ? 0 : Math.max(0, behind / 1_000);
+    report.lagMs = report.lagEvents === 0 || report.sourceTime === 0 ? 0 : Math.max(0, behind / 1_000);
   }
 }

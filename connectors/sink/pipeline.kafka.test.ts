@@ -179,7 +179,9 @@ describe('the sink on Kafka', () => {
       'SELECT lane, key, xmin::text AS batch FROM applied_row ORDER BY id',
     );
     for (let lane = 0; lane < settings.partitions; lane += 1) {
-      const expected = source.units.flatMap(({ keys }) => keys.filter((one) => one.lane === lane).map(({ key }) => key));
+      const expected = source.units.flatMap(({ keys }) =>
+        keys.filter((one) => one.lane === lane).map(({ key }) => key),
+      );
       expect(rows.filter((row) => row.lane === lane).map(({ key }) => key)).toEqual(expected);
     }
     // No source transaction is spread over two batches of its lane.
@@ -193,4 +195,3 @@ describe('the sink on Kafka', () => {
     expect(Number(counted[0]?.count)).toBe(rows.length);
   });
 });
-

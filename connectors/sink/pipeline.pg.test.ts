@@ -286,7 +286,7 @@ describe('the sink', () => {
     await first.stop();
     const other = new TopicsInMemory();
     other.commit([a(0, 'x')]);
-    const second = start(benchOf(other, pool));
-    expect(await second.ended).toMatchObject({ kind: 'gap' });
+    const second = start(benchOf(other, pool), { limits: { ...settings.limits, patienceMs: 50 } });
+    expect(await second.ended).toMatchObject({ kind: 'gap', code: 'PROGRESS_BEHIND_STORE' });
   });
 });

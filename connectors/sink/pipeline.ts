@@ -21,20 +21,23 @@ export async function runSink(
   assertRoomForLanes(settings, dependencies);
   const subscriber = dependencies.openSubscriber();
   const follower = dependencies.openFollower();
+  const ending = new AbortController();
   let close = async (): Promise<void> => {};
   try {
     await new Promise<void>((resolve, reject) => {
       const view = new SourceView(settings, dependencies, () => lanes.wake(), reject);
       const lanes = new Lanes(settings, dependencies, view, subscriber, reject);
       close = () => lanes.close();
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      signal.addEventListener('abort', () => resolve(), { signal: ending.signal });
+      const follow = async (): Promise<void> => {
+        await follower.start((batch) => view.receive(batch), reject);
+        if (!ending.signal.aborted) await subscriber.start(lanes);
+      };
       if (signal.aborted) resolve();
-      else {
-        const followed = follower.start((batch) => view.receive(batch), reject);
-        followed.then(() => subscriber.start(lanes)).catch(reject);
-      }
+      else follow().catch(reject);
     });
   } finally {
+    ending.abort();
     await Promise.allSettled([close(), subscriber.stop(), follower.stop()]);
   }
 }

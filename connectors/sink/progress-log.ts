@@ -2,7 +2,7 @@ import { beginning, type Position } from '../../avro/position.ts';
 import { type ProgressRecord, watermark } from '../../avro/progress.ts';
 import { compareTransactions } from './sequence.ts';
 
-/** Beyond this, every second record is forgotten: what is known then moves in larger steps, and stays true. */
+/** Beyond this, every second of the older half is forgotten: what is known then moves in larger steps, and stays true. */
 const entriesMax = 2_048;
 
 interface Entry {
@@ -86,7 +86,7 @@ export class ProgressLog {
   }
 
   private thin(): void {
-    const last = this.entries.length - 1;
-    this.entries = this.entries.filter((_, index) => index % 2 === 0 || index === last);
+    const recent = this.entries.length >> 1;
+    this.entries = this.entries.filter((_, index) => index >= recent || index % 2 === 0);
   }
 }

@@ -13,7 +13,7 @@ export interface LaneReport {
   pausedPartitions: number;
   /** Records that are on the topics and not applied; control records of transactions count too. */
   lagEvents: number;
-  /** Source time of the newest progress record less that of `position`. */
+  /** Source time of the newest progress record less that of `position`; 0 when nothing waits. */
   lagMs: number;
   appliedEvents: number;
   batches: number;
@@ -82,7 +82,7 @@ export function newLaneReport(): LaneReport {
 }
 
 function newDistribution(bounds: readonly number[]): Distribution {
-  return { bounds, counts: new Array<number>(bounds.length + 1).fill(0), sum: 0, count: 0 };
+  return { bounds, counts: Array.from({ length: bounds.length + 1 }, () => 0), sum: 0, count: 0 };
 }
 
 export function observe(distribution: Distribution, value: number): void {

@@ -41,6 +41,8 @@ export interface SinkLimits {
   readonly idleIntervalMs: number;
   /** An idle lane signs a receipt at most so often. */
   readonly receiptIntervalMs: number;
+  /** A lane that waits for progress and reference data says so, and looks whether they can ever come, so often. */
+  readonly patienceMs: number;
 }
 
 export const defaultSinkLimits: SinkLimits = {
@@ -50,6 +52,7 @@ export const defaultSinkLimits: SinkLimits = {
   laneBufferBytesMax: 8 * 1024 * 1024,
   idleIntervalMs: 1_000,
   receiptIntervalMs: 10_000,
+  patienceMs: 15_000,
 };
 
 /** A record that can not be read. Its reason holds no unmasked MPAN; its key and value are as received. */

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import pg from 'pg';
+import type pg from 'pg';
 import pino from 'pino';
 import type { DecodedEvent } from '../../avro/envelope.ts';
 import { partitionName, type ProgressRecord } from '../../avro/progress.ts';
@@ -218,7 +218,10 @@ export class RowDomain implements LaneDomain {
 
   private async write(client: ClientBase, events: readonly LaneEvent[]): Promise<readonly OutcomeDelta[]> {
     const own = events.filter(({ topic }) => topic !== this.reference || this.lane === 0);
-    await client.query('INSERT INTO applied_row (lane, key) SELECT $1, unnest($2::text[])', [this.lane, own.map(({ key }) => key)]);
+    await client.query('INSERT INTO applied_row (lane, key) SELECT $1, unnest($2::text[])', [
+      this.lane,
+      own.map(({ key }) => key),
+    ]);
     return own.map(({ topic }) => ({ topic, outcome: 'applied', delta: 1 }));
   }
 }

@@ -50,16 +50,25 @@ export class SourceView {
     this.drain().catch(this.onFault);
   }
 
-  /**
-   * Whether everything at or below the position is read here, so that a lane that stands there can be primed. Throws
-   * the fault PROGRESS_BEHIND_STORE when it never can be.
-   */
+  /** Whether everything at or below the position is read here, so that a lane that stands there can be primed. */
   covers(through: Position): boolean {
-    if (compareTransactions(this.progress.watermark, through) < 0) {
-      if (this.progressRead) throw this.progressBehind(through);
-      return false;
-    }
+    if (compareTransactions(this.progress.watermark, through) < 0) return false;
     return this.references.every((log) => log.fetchedOffset >= this.progress.newestOffset(log.name));
+  }
+
+  /**
+   * Throws the fault PROGRESS_BEHIND_STORE when the progress topic ends before the position. To be asked only after
+   * some waiting: what another process has just applied may be read here a moment later.
+   */
+  assertReaches(through: Position): void {
+    const newest = this.progress.watermark;
+    if (!this.progressRead || compareTransactions(newest, through) >= 0) return;
+    throw new Fault(
+      'gap',
+      'PROGRESS_BEHIND_STORE',
+      `The store has changes up to ${formatLsn(through.lsn)}, but ${this.settings.progressTopic} ends at ${formatLsn(newest.lsn)}: topics were lost or made anew.`,
+      { throughLsn: through.lsn, newestLsn: newest.lsn, generation: through.generation },
+    );
   }
 
   /** Runs to its end at once but where a schema must be fetched first. */
@@ -129,15 +138,5 @@ export class SourceView {
       if (!(error instanceof UnknownSchemaId)) throw error;
       return decoder.prepare([error.id]).then(() => decoder.decode(topic, value));
     }
-  }
-
-  private progressBehind(through: Position): Fault {
-    const newest = this.progress.watermark;
-    return new Fault(
-      'gap',
-      'PROGRESS_BEHIND_STORE',
-      `The store has changes up to ${formatLsn(through.lsn)}, but ${this.settings.progressTopic} ends at ${formatLsn(newest.lsn)}: topics were lost or made anew.`,
-      { throughLsn: through.lsn, newestLsn: newest.lsn, generation: through.generation },
-    );
   }
 }

@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import type { DecodedEvent } from '../../avro/envelope.ts';
+import { beginning } from '../../avro/position.ts';
+import { LaneBuffer } from './lane-buffer.ts';
+import { batchOf, eventOf, jsonDecoder, recordOf, sourceName } from './lane-merge.fixture.ts';
+import { PartitionQueue } from './partition-queue.ts';
+
+const decoder = jsonDecoder<DecodedEvent>();
+
+/** Two partitions that were applied up to offset 10 and LSN 100; `valve` notes what was paused and resumed. */
+function bufferOf(bytesMax = 1_000_000) {
+  const valve: string[] = [];
+  const start = { nextOffset: 10, taken: { generation: 1, lsn: 100, ordinal: 1 } };
+  const queues = ['test.a', 'test.b'].map(
+    (topic, rank) => new PartitionQueue(sourceName, topic, 0, rank, start, beginning, decoder),
+  );
+  const buffer = new LaneBuffer(
+    queues,
+    bytesMax,
+    { pause: (topic) => valve.push(`pause ${topic}`), resume: (topic) => valve.push(`resume ${topic}`) },
+    decoder,
+  );
+  return { buffer, queues, valve };
+}
+
+function fetched(topic: string, from: number, lsns: readonly number[]) {
+  const records = lsns.map((lsn, index) => recordOf(from + index, `k${lsn}`, eventOf({ lsn })));
+  return { ...batchOf(topic, 0, from, from + lsns.length, records), highWatermark: 1_000 };
+}
+
+describe('the buffer of a lane', () => {
+  test('refuses a batch that does not begin where the last one ended, and takes it when it does', () => {
+    const { buffer } = bufferOf();
+    expect(buffer.accept(fetched('test.a', 11, [120]))).toBe(false);
+    expect(buffer.accept(fetched('test.a', 9, [100, 110]))).toBe(false);
+    expect(buffer.expectedOffset('test.a')).toBe(10);
+    expect(buffer.accept(fetched('test.a', 10, [110]))).toBe(true);
+    expect(buffer.expectedOffset('test.a')).toBe(11);
+  });
+
+  test('stops when a partition ends before what was applied from it', () => {
+    const { buffer } = bufferOf();
+    const batch = { ...fetched('test.a', 0, [10]), highWatermark: 1 };
+    expect(() => buffer.accept(batch)).toThrow(expect.objectContaining({ kind: 'gap', code: 'TOPIC_MADE_ANEW' }));
+  });
+
+  test('stops when a lower offset holds a higher position than what was applied', () => {
+    const { buffer } = bufferOf();
+    expect(() => buffer.accept(fetched('test.a', 0, [500]))).toThrow(
+      expect.objectContaining({ code: 'TOPIC_MADE_ANEW' }),
+    );
+  });
+
+  test('stops when the offset that comes next never comes', () => {
+    const { buffer } = bufferOf();
+    const offer = (): boolean => buffer.accept(fetched('test.a', 20, [200]));
+    for (let refusals = 0; refusals < 50; refusals += 1) expect(offer()).toBe(false);
+    expect(offer).toThrow(expect.objectContaining({ code: 'OFFSET_OUT_OF_REACH' }));
+  });
+
+  test('pauses the partition that fills it, not the one that is waited for, and resumes when it has drained', () => {
+    const { buffer, queues, valve } = bufferOf(4_000);
+    const many = Array.from({ length: 30 }, (_, index) => 200 + index);
+    buffer.accept(fetched('test.a', 10, many));
+    expect(valve).toEqual(['pause test.a']);
+    buffer.accept(fetched('test.b', 10, [150]));
+    expect(valve).toEqual(['pause test.a']);
+    for (const queue of queues) while (queue.peek() !== undefined) queue.take();
+    buffer.drained();
+    expect(valve).toEqual(['pause test.a', 'resume test.a']);
+    expect(buffer.bytes).toBe(0);
+  });
+
+  test('leaves nothing paused behind', () => {
+    const { buffer, valve } = bufferOf(10);
+    buffer.accept(fetched('test.a', 10, [200, 201]));
+    buffer.close();
+    expect(valve).toEqual(['pause test.a', 'resume test.a']);
+  });
+});
+
+describe('a partition of a lane', () => {
+  test('an event that comes after its place in the order was given away stops the lane', () => {
+    const released = { generation: 1, lsn: 300, ordinal: 0 };
+    const start = { nextOffset: 10, taken: { generation: 1, lsn: 100, ordinal: 1 } };
+    const queue = new PartitionQueue(sourceName, 'test.a', 0, 0, start, released, decoder);
+    queue.push(fetched('test.a', 10, [100]));
+    expect(queue.peek()).toBeUndefined();
+    queue.push(fetched('test.a', 11, [250]));
+    expect(() => queue.peek()).toThrow(expect.objectContaining({ kind: 'gap', code: 'EVENT_BEHIND_WATERMARK' }));
+  });
+
+  test('an event of another source is a dead letter', () => {
+    const { queues } = bufferOf();
+    const [queue] = queues;
+    const foreign = eventOf({ lsn: 200 });
+    const record = recordOf(10, 'k', { ...foreign, source: { ...foreign.source, name: 'other' } });
+    queue?.push(batchOf('test.a', 0, 10, 11, [record]));
+    expect(queue?.peek()).toMatchObject({
+      kind: 'letter',
+      letter: { offset: 10, reason: expect.stringContaining('other') },
+    });
+  });
+});
