@@ -21,7 +21,7 @@ const statusSchema = z.object({
   text: z.string(),
   source: z.object({ captured: z.record(z.string(), z.number()), watermark: z.number() }),
   sink: z.object({
-    lanes: z.array(z.object({ appliedEvents: z.number(), position: z.object({ lsn: z.number() }) })),
+    lanes: z.array(z.object({ position: z.object({ lsn: z.number() }) })),
     lagEvents: z.number(),
   }),
 });
@@ -111,18 +111,19 @@ export function demandBothRun(dataDir: string): void {
   }
 }
 
-/** Tells the two counts of a load, and its rate since the last time it was asked. */
+/** Tells what is published and what of it is stored, and the rate of storing since the last time it was asked. */
 export function describer(): (sides: BothStatus) => string {
-  let lastApplied = 0;
+  let lastStored = 0;
   let lastMs = monotonicMs();
   return ({ registration, metering }) => {
     if (registration === null || metering === null) return 'the connectors are starting';
     const captured = Object.values(registration.source.captured).reduce((sum, events) => sum + events, 0);
-    const applied = metering.sink.lanes.reduce((sum, lane) => sum + lane.appliedEvents, 0);
-    const rate = ((applied - lastApplied) * 1_000) / Math.max(1, monotonicMs() - lastMs);
-    lastApplied = applied;
+    // Counted from the waiting ones: what a process has applied begins at 0 again when its leg is started again.
+    const stored = metering.sink.lanes.length === 0 ? 0 : Math.max(0, captured - metering.sink.lagEvents);
+    const rate = ((stored - lastStored) * 1_000) / Math.max(1, monotonicMs() - lastMs);
+    lastStored = stored;
     lastMs = monotonicMs();
-    const figures = `${count(captured)} events on the topics, ${count(applied)} in the store (${count(Math.max(0, rate))} a second)`;
+    const figures = `${count(captured)} events on the topics, ${count(stored)} in the store (${count(Math.max(0, rate))} a second)`;
     return `${figures} · registration: ${shorten(registration.text)} · metering: ${shorten(metering.text)}`;
   };
 }
