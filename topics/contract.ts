@@ -71,7 +71,7 @@ export interface LaneSubscriber {
   stop(): Promise<void>;
 }
 
-/** Reads whole topics, from the start, with a private group, and follows them. */
+/** Reads whole topics, from the start, in no group, and follows them. */
 export interface TopicFollower {
   start(onBatch: (batch: FetchedBatch) => void, onFault: (cause: unknown) => void): Promise<void>;
   stop(): Promise<void>;

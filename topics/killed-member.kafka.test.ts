@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { freshTopics, type TestTopics } from './kafka.fixture.ts';
+// Run as a process of its own, below; named here so that it is not taken for unused.
+import type {} from './killed-member.fixture.ts';
 import { createSubscriber } from './subscriber.ts';
 
 const { kafkaBrokers } = inject('stack');
