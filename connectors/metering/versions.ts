@@ -78,7 +78,9 @@ export function versionOf(event: DecodedEvent, items: Items, decided: Decision |
 /** The event's items: itself, or a copy with the unsent items of the last received content. */
 export function itemsOf(event: DecodedEvent, previous: Items | null): Items {
   // The event is a superset of its items, and avsc made every one of them an Item.
-  const items = event as unknown as Items;
+  const sent = event as unknown as Items;
+  // The unmetered flow has no meter id in its schema; to the rule book it is an item that is absent.
+  const items = 'appointment_id' in sent && !('meter_id' in sent) ? { ...sent, meter_id: null } : sent;
   if (event.unchanged.length === 0 || previous === null) return items;
   const copy: Record<string, Item> = { ...items };
   for (const name of event.unchanged) copy[name] = previous[name] ?? null;
