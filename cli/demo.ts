@@ -109,6 +109,7 @@ async function live(dataDir: string, signal: AbortSignal): Promise<void> {
   print(whereToLook(dataDir, addresses));
   print('\nNow a living stream: switches, agent changes, corrections, dirty records. Ctrl-C stops everything.\n');
   let made = 0;
+  let madeBefore = 0;
   const describe = describer();
   const say = (line: string): void => print(`${process.stdout.isTTY ? '\r\u001B[K' : ''}${line}`);
   const show = async (): Promise<void> => {
@@ -121,7 +122,9 @@ async function live(dataDir: string, signal: AbortSignal): Promise<void> {
     }
   };
   const onProgress = (summary: { changes: number }): void => {
-    made = summary.changes;
+    // A stream that was interrupted counts from 0 again.
+    if (madeBefore + summary.changes < made) madeBefore = made;
+    made = madeBefore + summary.changes;
   };
   await Promise.all([
     liveOnRegardless(addresses.registrationUrl, { rate: livingRowsPerSecond, onProgress }, say, signal),
