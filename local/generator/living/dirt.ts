@@ -15,7 +15,8 @@ export interface Spoilt {
 
 /** Defects that only a record of its own can have: its key is the fault. */
 const keyFaults = new Set(['MPAN_FORMAT', 'MPAN_CHECK_DIGIT', 'MPAN_PREFIX']);
-const oldNetworks = ['10', '11', '12', '13', '14', '15', '16', '18', '19', '20', '21', '22', '23'] as const;
+/** Networks with a home: elsewhere every GSP group is right. */
+const oldNetworks = ['10', '11', '12', '13', '14', '15', '16', '17', '18', '19', '20', '21', '22', '23'];
 
 /**
  * Breaks one rule at a unit, or at a new one where this unit does not do; null where neither does.
@@ -63,10 +64,10 @@ function spoiltUnit(
 function isSpoilable(
   unit: LivingUnit & { readonly point: PointRow },
   defect: Defect,
-  { today, market }: Circumstances,
+  { today }: Circumstances,
 ): boolean {
   const current = unit.appointments.at(-1);
-  if (unit.point.market_segment !== defect.segment || isClosed(unit, market)) return false;
+  if (unit.point.market_segment !== defect.segment || !oldNetworks.includes(unit.mpanCore.slice(0, 2))) return false;
   if (current === undefined || current.metering_service_etd !== null) return false;
   const begun = (current.supplier_efd ?? today) < today && (current.metering_service_efd ?? today) < today;
   return begun && (current.mpid === 'MSVA' || current.mpid === 'UMSA');

@@ -166,8 +166,9 @@ export class Planner {
       const [first] = plan.states;
       if (first === undefined) continue;
       const rows = differences(plan.before, first);
-      // Within a transaction the order means nothing: a new appointment may come before the old one is ended.
-      changes.push(...(this.#random.chance(0.2) ? rows.reverse() : rows));
+      // Within a transaction the order means nothing: a new appointment may come before the old one is ended. Only of
+      // two that contradict each other the first is accepted, and it is the second that is meant to be refused.
+      changes.push(...(plan.kind !== 'dirty' && this.#random.chance(0.2) ? rows.reverse() : rows));
       if (plan.states.length > 1) this.#carried.push({ plan, from: 1 });
     }
     return { changes, plans };

@@ -113,13 +113,15 @@ function known(values: readonly string[], value: string | null): string | null {
 
 /** Each appointment put right, then those that cannot stay taken out, then the days divided between the others. */
 function repairedAppointments(
-  rows: readonly AppointmentRow[],
+  found: readonly AppointmentRow[],
   point: PointRow,
   circumstances: Circumstances,
 ): AppointmentRow[] {
+  // As they were sent: by their dates, one that is wrong could change places with one that is right.
+  const rows = found.toSorted((left, right) => left.appointment_id - right.appointment_id);
   const kept: AppointmentRow[] = [];
   for (const row of rows) {
-    const good = repairedAppointment(row, point, circumstances);
+    const good = repairedAppointment(row, point, row === rows.at(-1), circumstances);
     const from = good.metering_service_efd ?? 0;
     const before = kept.at(-1);
     if (before !== undefined && from <= (before.metering_service_efd ?? 0)) continue;
@@ -141,7 +143,12 @@ function endBefore(before: AppointmentRow, next: AppointmentRow, from: number): 
   before.supplier_etd = sameSupply ? null : from - 1;
 }
 
-function repairedAppointment(row: AppointmentRow, point: PointRow, { random, market }: Circumstances): AppointmentRow {
+function repairedAppointment(
+  row: AppointmentRow,
+  point: PointRow,
+  isCurrent: boolean,
+  { random, market }: Circumstances,
+): AppointmentRow {
   const segment = segmentOf(point);
   const good = { ...row, service_type: meteringServices[segment].serviceType };
   const since = row.supplier_efd;
@@ -152,8 +159,9 @@ function repairedAppointment(row: AppointmentRow, point: PointRow, { random, mar
     good.supplier_efd = point.supplier_efd;
   }
   if (good.supplier_etd === Number.POSITIVE_INFINITY) good.supplier_etd = null;
-  good.metering_service_efd ??= point.metering_service_efd;
-  if ((good.metering_service_efd ?? 0) < (good.supplier_efd ?? 0)) good.metering_service_efd = good.supplier_efd;
+  // Of the current one the point says when it begins; none begins before its supplier.
+  const least = Math.max((isCurrent ? point.metering_service_efd : null) ?? 0, good.supplier_efd ?? 0);
+  good.metering_service_efd = Math.max(good.metering_service_efd ?? 0, least);
   good.mpid = known(servicesOf(segment), row.mpid);
   good.reason = known(['CSP', ...reasons], row.reason);
   if (row.contract_reference === null || row.contract_reference.length > 10) {
