@@ -68,7 +68,9 @@ export class InitialLoad implements StreamObserver {
   /** Loads what is not loaded yet, in order of dependency, and resolves when all of it is gathered. */
   async run(signal: AbortSignal): Promise<void> {
     const { coverage, log, context } = this.#parts;
-    if (coverage.loadCompleteAt !== null) return;
+    const routes = context.settings.routes.toSorted((a, b) => a.loadOrder - b.loadOrder);
+    // A table that is routed later is loaded then.
+    if (coverage.loadCompleteAt !== null && routes.every((route) => this.#loadOf(tableName(route)).done)) return;
     const client = new pg.Client(readingSession(this.#parts.database, 'concord source load'));
     client.on('error', () => {});
     client.once('end', () => this.#mark?.lost());
@@ -76,11 +78,10 @@ export class InitialLoad implements StreamObserver {
     signal.addEventListener('abort', stop, { once: true });
     try {
       await client.connect();
-      const routes = context.settings.routes.toSorted((a, b) => a.loadOrder - b.loadOrder);
       for (const route of routes) await this.#loadTable(client, route, signal);
       await this.#passMark(client, (writeRows) => {
         writeRows((_batch, stamp, ordinal) => {
-          coverage.loadCompleteAt = { generation: stamp.generation, lsn: stamp.lsn, ordinal };
+          coverage.loadCompleteAt ??= { generation: stamp.generation, lsn: stamp.lsn, ordinal };
         });
       });
       log.info(
