@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { DecodedEvent } from '../../avro/envelope.ts';
-import { beginning } from '../../avro/position.ts';
 import { LaneBuffer } from './lane-buffer.ts';
 import { batchOf, eventOf, jsonDecoder, recordOf, sourceName } from './lane-merge.fixture.ts';
 import { PartitionQueue } from './partition-queue.ts';
@@ -12,7 +11,7 @@ function bufferOf(bytesMax = 1_000_000) {
   const valve: string[] = [];
   const start = { nextOffset: 10, taken: { generation: 1, lsn: 100, ordinal: 1 } };
   const queues = ['test.a', 'test.b'].map(
-    (topic, rank) => new PartitionQueue(sourceName, topic, 0, rank, start, beginning, decoder),
+    (topic, rank) => new PartitionQueue(sourceName, topic, 0, rank, start, decoder),
   );
   const buffer = new LaneBuffer(
     queues,
@@ -80,16 +79,6 @@ describe('the buffer of a lane', () => {
 });
 
 describe('a partition of a lane', () => {
-  test('an event that comes after its place in the order was given away stops the lane', () => {
-    const released = { generation: 1, lsn: 300, ordinal: 0 };
-    const start = { nextOffset: 10, taken: { generation: 1, lsn: 100, ordinal: 1 } };
-    const queue = new PartitionQueue(sourceName, 'test.a', 0, 0, start, released, decoder);
-    queue.push(fetched('test.a', 10, [100]));
-    expect(queue.peek()).toBeUndefined();
-    queue.push(fetched('test.a', 11, [250]));
-    expect(() => queue.peek()).toThrow(expect.objectContaining({ kind: 'gap', code: 'EVENT_BEHIND_WATERMARK' }));
-  });
-
   test('an event of another source is a dead letter', () => {
     const { queues } = bufferOf();
     const [queue] = queues;

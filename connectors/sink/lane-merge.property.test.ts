@@ -95,9 +95,7 @@ function write(transactions: readonly Transaction[], splitAt: number): Log {
 function run(log: Log, choices: readonly number[], bufferBytesMax: number, limits: { batch: number; unit: number }) {
   const progress = new ProgressLog([...laneTopics, referenceTopic].map((topic) => partitionName(topic, 0)));
   const reference = new ReferenceLog(referenceTopic, 0);
-  const queues = laneTopics.map(
-    (topic, index) => new PartitionQueue(sourceName, topic, 0, index + 1, start, beginning, decoder),
-  );
+  const queues = laneTopics.map((topic, index) => new PartitionQueue(sourceName, topic, 0, index + 1, start, decoder));
   const buffer = new LaneBuffer(queues, bufferBytesMax, { pause: () => {}, resume: () => {} }, decoder);
   const merge = new LaneMerge(
     [new ReferenceCursor(reference, beginning, start), ...queues],

@@ -1,4 +1,6 @@
 import { comparePositions, type Position } from '../../avro/position.ts';
+import { partitionName } from '../../avro/progress.ts';
+import { Fault } from '../../runtime/fault.ts';
 import type { LaneEvent, Unit } from './contract.ts';
 import type { Head, LanePartition } from './lane-partition.ts';
 import { LargeUnit } from './large-unit.ts';
@@ -145,6 +147,7 @@ export class LaneMerge {
         if (events >= this.limits.batchEventsMax || bytes >= this.limits.batchBytesMax) {
           return { kind: 'batch', units, letters, reach: this.reachAfter(units) };
         }
+        assertNotLate(head.event, this.through);
         lettersBefore = letters.length;
         const { generation, lsn, ordinal } = head.position;
         unit = { generation, lsn, ordinal, events: [] };
@@ -244,6 +247,18 @@ export class LaneMerge {
 function comesBefore(a: Head, b: Head): boolean {
   const order = comparePositions(a.position, b.position);
   return order < 0 || (order === 0 && isDelete(a) && !isDelete(b));
+}
+
+/** What comes after its place in the order was given away can not be applied as the source committed it. */
+function assertNotLate({ topic, partition, offset, event: { source } }: LaneEvent, through: Position): void {
+  if (compareTransactions(source, through) > 0) return;
+  const name = partitionName(topic, partition);
+  throw new Fault(
+    'gap',
+    'EVENT_BEHIND_WATERMARK',
+    `An event in ${name} lies at or below the position up to which this lane was said to be complete. The progress records of this source can not be trusted.`,
+    { partition: name, offset, generation: source.generation, lsn: source.lsn, throughLsn: through.lsn },
+  );
 }
 
 function isDelete(head: Head): boolean {

@@ -1,8 +1,6 @@
 import type { Position } from '../../avro/position.ts';
-import { Fault } from '../../runtime/fault.ts';
 import type { LaneEvent } from './contract.ts';
 import type { DeadLetter } from './settings.ts';
-import { compareTransactions } from './sequence.ts';
 
 /** The oldest record of a partition that is not taken yet. */
 export type Head =
@@ -37,15 +35,4 @@ export interface LanePartition {
 export interface PartitionStart {
   readonly nextOffset: number;
   readonly taken: Position;
-}
-
-/** An event that comes after its place in the order was given away: going on would lose it. */
-export function assertNotLate(position: Position, released: Position, partition: string, offset: number): void {
-  if (compareTransactions(position, released) > 0) return;
-  throw new Fault(
-    'gap',
-    'EVENT_BEHIND_WATERMARK',
-    `An event in ${partition} lies at or below the position up to which this lane was said to be complete. The progress records of this source can not be trusted.`,
-    { partition, offset, lsn: position.lsn, generation: position.generation, releasedLsn: released.lsn },
-  );
 }

@@ -56,7 +56,7 @@ export class LaneWorker {
     const queues = settings.laneTopics.map((topic, index) => {
       const start = starts.get(partitionName(topic, lane)) ?? { nextOffset: 0, taken: beginning };
       const rank = settings.referenceTopics.length + index;
-      return new PartitionQueue(settings.source, topic, lane, rank, start, through, dependencies.eventDecoder);
+      return new PartitionQueue(settings.source, topic, lane, rank, start, dependencies.eventDecoder);
     });
     this.buffer = new LaneBuffer(queues, settings.limits.laneBufferBytesMax, outlet, dependencies.eventDecoder);
     this.report = { ...newLaneReport(), position: through, sourceTime };

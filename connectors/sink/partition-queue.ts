@@ -3,7 +3,7 @@ import type { DecodedEvent } from '../../avro/envelope.ts';
 import { comparePositions, type Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import type { FetchedBatch } from '../../topics/contract.ts';
-import { assertNotLate, type Head, type LanePartition, type PartitionStart } from './lane-partition.ts';
+import type { Head, LanePartition, PartitionStart } from './lane-partition.ts';
 import { Segment } from './segment.ts';
 import { Sequence } from './sequence.ts';
 import { deadLetterOf, rethrowSystemic } from './undecodable.ts';
@@ -30,8 +30,6 @@ export class PartitionQueue implements LanePartition {
   private readonly source: string;
   private readonly decoder: Decoder<DecodedEvent>;
   private readonly sequence: Sequence;
-  /** The lane's position when reading began: what is not above it and no copy comes too late. */
-  private readonly released: Position;
   private segments: Segment[] = [];
   private first = 0;
   private head: Head | undefined;
@@ -45,7 +43,6 @@ export class PartitionQueue implements LanePartition {
     partition: number,
     rank: number,
     start: PartitionStart,
-    released: Position,
     decoder: Decoder<DecodedEvent>,
   ) {
     this.source = source;
@@ -56,7 +53,6 @@ export class PartitionQueue implements LanePartition {
     this.fetchedOffset = start.nextOffset;
     this.taken = start.taken;
     this.sequence = new Sequence(start.taken);
-    this.released = released;
     this.decoder = decoder;
   }
 
@@ -119,7 +115,6 @@ export class PartitionQueue implements LanePartition {
       this.duplicates += 1;
       return undefined;
     }
-    assertNotLate(event.source, this.released, this.name, offset);
     return {
       kind: 'event',
       position: event.source,
