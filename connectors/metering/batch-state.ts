@@ -4,11 +4,14 @@ import type { AcceptedAppointment, AppointmentItems, MeteringPointItems, StoreVi
 import { pointOn } from './timeline.ts';
 import type { StoredVersion } from './versions.ts';
 
+const noAppointments: ReadonlyMap<string, KeyState> = new Map();
+const none: readonly AcceptedAppointment[] = [];
+
 /** One MPAN while a batch is judged; rules look at it as the store (P14: what is accepted so far). */
 export class MpanState implements StoreView {
   readonly mpan: string;
   readonly meteringPoint: KeyState;
-  readonly byId = new Map<string, KeyState>();
+  private ids: Map<string, KeyState> | null = null;
   lastEventOpen = false;
 
   constructor(mpan: string, meteringPoint: KeyState) {
@@ -16,16 +19,27 @@ export class MpanState implements StoreView {
     this.meteringPoint = meteringPoint;
   }
 
+  /** By appointment id, in text. */
+  get byId(): ReadonlyMap<string, KeyState> {
+    return this.ids ?? noAppointments;
+  }
+
   appointment(id: string): KeyState {
-    let state = this.byId.get(id);
-    if (state === undefined) {
-      state = new KeyState(appointmentTable, this.mpan, id, null, null, null);
-      this.byId.set(id, state);
-    }
+    const known = this.byId.get(id);
+    if (known !== undefined) return known;
+    const state = new KeyState(appointmentTable, this.mpan, id, null, null, null);
+    this.place(state);
     return state;
   }
 
+  /** Most metering points of a load have no appointment yet: the map is made for the first. */
+  place(state: KeyState): void {
+    this.ids ??= new Map();
+    this.ids.set(state.key, state);
+  }
+
   get appointments(): readonly AcceptedAppointment[] {
+    if (this.ids === null) return none;
     const accepted: AcceptedAppointment[] = [];
     for (const { accepted: version } of this.byId.values()) {
       if (version === null) continue;
@@ -65,7 +79,7 @@ export class BatchState {
       this.mpans.set(row.laneKey, new MpanState(row.laneKey, this.keyState(meteringPointTable, row)));
     }
     for (const row of rows.get(appointmentTable) ?? []) {
-      this.mpan(row.laneKey).byId.set(row.key, this.keyState(appointmentTable, row));
+      this.mpan(row.laneKey).place(this.keyState(appointmentTable, row));
     }
     for (const row of rows.get(meterAssetTable) ?? []) this.assets.set(row.key, this.keyState(meterAssetTable, row));
     for (const trouble of troubles.values()) this.placeTrouble(trouble);
@@ -124,7 +138,7 @@ export class BatchState {
     const { entity, laneKey, key } = trouble;
     if (entity === 'appointment') {
       const mpan = this.mpan(laneKey);
-      if (!mpan.byId.has(key)) mpan.byId.set(key, this.emptyState(appointmentTable, laneKey, key));
+      if (!mpan.byId.has(key)) mpan.place(this.emptyState(appointmentTable, laneKey, key));
     } else if (entity === 'metering_point') this.mpan(laneKey);
     else this.asset(key);
   }

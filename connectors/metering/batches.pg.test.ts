@@ -91,7 +91,7 @@ test('any cut into batches, with restarts and stages between, gives the same sto
       expect(await applied(units, inBatches, { loadedLsn, restarts: false, stages: false })).toEqual(expected);
       expect(await applied(units, singly, { loadedLsn, restarts: false, stages: true })).toEqual(expected);
     }),
-    { numRuns: 12 },
+    { numRuns: 8 },
   );
 });
 
@@ -108,7 +108,7 @@ test('every event ends as exactly one thing, and history has no gaps', async () 
       expect(ofHeld.reduce((sum, [, count]) => sum + count, 0)).toBe(held?.['count']);
       expect(await gaps()).toEqual([]);
     }),
-    { numRuns: 12 },
+    { numRuns: 8 },
   );
 });
 

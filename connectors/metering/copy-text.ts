@@ -111,8 +111,8 @@ export function decidedFields({ decided }: Version): string {
   return `${generation}\t${lsn}\t${ordinal}\t${timestampText(decided.sourceTime)}`;
 }
 
-export const endingColumns = ['generation_to', 'lsn_to', 'ordinal_to', 'xid_to'] as const;
+export const endingColumns = ['generation_to', 'lsn_to', 'ordinal_to', 'xid_to', 'ended_at'] as const;
 
 export function endingFields(ending: Ending): string {
-  return `${ending.generation}\t${ending.lsn}\t${ending.ordinal}\t${ending.xid}`;
+  return `${ending.generation}\t${ending.lsn}\t${ending.ordinal}\t${ending.xid}\t${timestampText(ending.sourceTime)}`;
 }

@@ -30,7 +30,7 @@ export interface MeteringLaneSettings {
 const keysPerPassMax = 5_000;
 
 /** How many events of a staged unit are judged at once: four lanes do so side by side, in little memory. */
-const stagedEventsMax = 2_000;
+const stagedEventsMax = 1_000;
 
 /** The metering side of one lane: reference data in memory, everything else in the store. */
 export class MeteringLane implements LaneDomain {
@@ -92,6 +92,8 @@ export class MeteringLane implements LaneDomain {
   }
 
   deadline(): number | null {
+    // The end of the initial load may come with no event of this lane: every move of the lane is looked at.
+    if (this.held.waitsForLoad) return 0;
     return this.held.deadline === null ? null : this.held.deadline + 1;
   }
 
@@ -118,7 +120,8 @@ export class MeteringLane implements LaneDomain {
     if (!this.held.waitsForLoad || loadCompleteAt === null) return;
     this.log.info({ lane: this.settings.lane }, 'The initial load is complete: what waited for it is judged now.');
     await this.release(client, [loadingCode], (held) => ({
-      position: loadCompleteAt,
+      // An event may have been held before it was known that the load had been complete.
+      position: comparePositions(held, loadCompleteAt) < 0 ? loadCompleteAt : held,
       sourceTime: held.event.source.sourceTime,
     }));
   }

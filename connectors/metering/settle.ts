@@ -52,7 +52,10 @@ function place(
     state.timeline =
       version === null ? null : advanceTimeline(before, version.items, londonDay(event.source.sourceTime));
   }
-  if (version !== null || state.accepted !== null) state.replace(version, event.source, court.effects.past);
+  if (version !== null || state.accepted !== null) {
+    const ending = decided === null ? event.source : { ...event.source, sourceTime: decided.sourceTime };
+    state.replace(version, ending, court.effects.past);
+  }
   if (state.last !== null) clearTrouble(court, state, settlement, decided?.sourceTime ?? event.source.sourceTime);
 }
 

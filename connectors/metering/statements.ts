@@ -61,7 +61,7 @@ export function statementsOf(table: EntityTable): TableStatements {
   const stampTypes =
     'source text, generation int, lsn bigint, ordinal int, xid bigint, committed_at timestamptz, source_time timestamptz';
   const decidedTypes = 'decided_generation int, decided_lsn bigint, decided_ordinal int, decided_at timestamptz';
-  const endingTypes = 'generation_to int, lsn_to bigint, ordinal_to int, xid_to bigint';
+  const endingTypes = 'generation_to int, lsn_to bigint, ordinal_to int, xid_to bigint, ended_at timestamptz';
   // Reference data may have a null in its key, which must be found again.
   const equals = table.laneKey === null ? 'IS NOT DISTINCT FROM' : '=';
   const on = key.map((name) => `p.${name} ${equals} t.${name}`).join(' AND ');

@@ -41,15 +41,15 @@ async function truncateRows(
     `DECLARE concord_truncate CURSOR FOR SELECT DISTINCT ${table.laneKey} FROM metering.${table.entity} WHERE ${only}`,
   );
   const columns = [...table.items.map(([name]) => name), ...stampColumns, ...decidedColumns, 'applied_at'].join(', ');
-  const { generation, lsn, ordinal, xid } = event.source;
+  const { generation, lsn, ordinal, xid, sourceTime } = event.source;
   for (;;) {
     const rows = await readRows(client, `FETCH ${keysPerChunk} FROM concord_truncate`, []);
     const keys = rows.map(([key]) => String(key)).filter((key) => partitionOf(Buffer.from(key), partitions) === lane);
     const condition = `${table.laneKey} = ANY($1) AND ${only}`;
     await client.query(
       `INSERT INTO metering.${table.entity}_history (${columns}, ${endingColumns.join(', ')})
-       SELECT ${columns}, $2, $3, $4, $5 FROM metering.${table.entity} WHERE ${condition}`,
-      [keys, generation, lsn, ordinal, xid],
+       SELECT ${columns}, $2, $3, $4, $5, $6 FROM metering.${table.entity} WHERE ${condition}`,
+      [keys, generation, lsn, ordinal, xid, timestampText(sourceTime)],
     );
     await client.query(`DELETE FROM metering.${table.entity} WHERE ${condition}`, [keys]);
     if (rows.length < keysPerChunk) break;

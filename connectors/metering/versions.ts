@@ -26,6 +26,8 @@ export interface Version extends Position {
 /** The position of the event that ended a version. */
 export interface Ending extends Position {
   readonly xid: number;
+  /** Source time from which on the version was no longer believed, epoch microseconds. */
+  readonly sourceTime: number;
 }
 
 /** A version that came and went within one batch: it goes straight to history. */

@@ -3,7 +3,8 @@
 CREATE SCHEMA IF NOT EXISTS metering;
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 
--- A version is what one event said. decided_* tell when a hold let it go, where that was later than its own position.
+-- A version is what one event said. decided_* tell when a hold let it go, where that was later than its own position;
+-- ended_at is the source time of what ended it.
 CREATE TABLE metering.metering_point (
   mpan_core text,
   gsp_group text,
@@ -72,7 +73,8 @@ CREATE TABLE metering.metering_point_history (
   decided_generation int,
   decided_lsn bigint,
   decided_ordinal int,
-  decided_at timestamptz
+  decided_at timestamptz,
+  ended_at timestamptz
 );
 CREATE INDEX metering_point_history_key ON metering.metering_point_history (mpan_core);
 
@@ -133,7 +135,8 @@ CREATE TABLE metering.appointment_history (
   decided_generation int,
   decided_lsn bigint,
   decided_ordinal int,
-  decided_at timestamptz
+  decided_at timestamptz,
+  ended_at timestamptz
 );
 CREATE INDEX appointment_history_key ON metering.appointment_history (mpan_core, appointment_id);
 
@@ -182,7 +185,8 @@ CREATE TABLE metering.participant_history (
   decided_generation int,
   decided_lsn bigint,
   decided_ordinal int,
-  decided_at timestamptz
+  decided_at timestamptz,
+  ended_at timestamptz
 );
 CREATE INDEX participant_history_key ON metering.participant_history (mpid);
 
@@ -229,7 +233,8 @@ CREATE TABLE metering.distributor_gsp_group_history (
   decided_generation int,
   decided_lsn bigint,
   decided_ordinal int,
-  decided_at timestamptz
+  decided_at timestamptz,
+  ended_at timestamptz
 );
 CREATE INDEX distributor_gsp_group_history_key ON metering.distributor_gsp_group_history (prefix);
 
@@ -306,7 +311,8 @@ CREATE TABLE metering.meter_asset_history (
   decided_generation int,
   decided_lsn bigint,
   decided_ordinal int,
-  decided_at timestamptz
+  decided_at timestamptz,
+  ended_at timestamptz
 );
 CREATE INDEX meter_asset_history_key ON metering.meter_asset_history (device_id);
 
