@@ -1,5 +1,5 @@
 import { print, printTable } from './output.ts';
-import type { Status } from './status.ts';
+import type { Status } from './status-model.ts';
 
 /** The status for a person: problems first, then lag, then what was refused. */
 export function printStatus(status: Status, watching: boolean): void {

@@ -1,0 +1,33 @@
+import type { Balance } from './balance.ts';
+import type { SideStatus } from './sides/status-document.ts';
+
+/** What `concord status --json` prints. */
+export interface Problem {
+  readonly code: string;
+  readonly text: string;
+  readonly remedy: string;
+}
+
+/** One topic: how far its source has published it and how far the other side has applied it. */
+export interface TopicStatus {
+  readonly source: string;
+  readonly topic: string;
+  readonly captured: number;
+  /** Of the source and of the slowest lane, as PostgreSQL prints LSNs. */
+  readonly position: string | null;
+  readonly applied: string | null;
+  readonly lagEvents: number;
+  readonly lagSeconds: number | null;
+}
+
+export interface Status {
+  readonly pids: Readonly<Record<string, number>>;
+  readonly problems: readonly Problem[];
+  readonly topics: readonly TopicStatus[];
+  readonly balance: Balance | null;
+  readonly held: number | null;
+  readonly rejections: Readonly<Record<string, number>> | null;
+  /** Table → LSN through which a reconcile has proved both sides equal. Empty: none has run. */
+  readonly verifiedThrough: Readonly<Record<string, string>>;
+  readonly sides: Readonly<Record<string, SideStatus | null>>;
+}
