@@ -5,6 +5,7 @@ import { eventOf, progressOf } from './lane-merge.fixture.ts';
 import { runSink } from './pipeline.ts';
 import type { SinkDependencies, SinkSettings } from './settings.ts';
 import { type Bench, benchOf, referenceTopic, type RowDomain, settings, TopicsInMemory } from './sink.fixture.ts';
+import { openStoreProxy } from './store-proxy.fixture.ts';
 import { sinkTables } from './tables.ts';
 
 let database: TestDatabase;
@@ -150,6 +151,28 @@ describe('the sink', () => {
     start(benchOf(topics, pool));
     expect(await applied(1)).toEqual(['x']);
   });
+
+  test.each(['before', 'after'] as const)(
+    'a batch whose connection is cut %s the server commits is there exactly once after the next start',
+    async (when) => {
+      const proxy = await openStoreProxy(database.url);
+      const fragile = new pg.Pool({ connectionString: proxy.url, max: 10 });
+      fragile.on('error', () => {});
+      const cut = start(benchOf(topics, fragile));
+      topics.commit([a(0, 'x')]);
+      await applied(1);
+      proxy.cutNextCommit(when);
+      topics.commit([a(0, 'y'), b(0, 'z')]);
+      expect(await cut.ended).toMatchObject({ kind: 'unavailable' });
+      if (when === 'before') expect(await rows()).toEqual(['x']);
+      start(benchOf(topics, pool));
+      topics.commit([a(0, 'zz')]);
+      expect(await applied(4)).toEqual(['x', 'y', 'z', 'zz']);
+      expect(await outcomes()).toEqual({ 'test.a applied': 3, 'test.b applied': 1 });
+      await fragile.end();
+      await proxy.close();
+    },
+  );
 
   test('a zombie that wakes up after another instance took its lane writes nothing', async () => {
     const bench = benchOf(topics, pool);
