@@ -72,23 +72,27 @@ export class VersionWriter {
   private async writeTable(client: ClientBase, table: EntityTable, rows: TableRows): Promise<void> {
     const statements = this.statements.get(table) ?? statementsOf(table);
     const isFew = rows.changed.length + rows.gone.length <= fewRows;
-    if (isFew) await this.writeFew(client, statements, rows);
+    if (isFew) await this.writeFew(client, table, rows);
     else await this.writeMany(client, table, statements, rows);
     await copyRows(client, statements.copyNew, rows.added);
     await copyRows(client, statements.copyPast, rows.past);
   }
 
   /** Temporary tables must be emptied when the transaction ends, which takes longer than a few rows do. */
-  private async writeFew(client: ClientBase, statements: TableStatements, { gone, changed }: TableRows): Promise<void> {
-    if (gone.length > 0) {
-      await client.query(statements.removeFew, [
-        JSON.stringify(gone.map((row) => recordOf(statements.goneColumns, row))),
-      ]);
-    }
-    if (changed.length > 0) {
-      const records = changed.map((row) => recordOf(statements.changedColumns, row));
-      await client.query(statements.changeFew, [JSON.stringify(records)]);
-    }
+  private async writeFew(client: ClientBase, table: EntityTable, rows: TableRows): Promise<void> {
+    const statements = this.statements.get(table) ?? statementsOf(table);
+    const few = async (
+      act: string,
+      text: string,
+      columns: readonly string[],
+      lines: readonly string[],
+    ): Promise<void> => {
+      if (lines.length === 0) return;
+      const records = JSON.stringify(lines.map((line) => recordOf(columns, line)));
+      await client.query({ name: `concord_${act}_${table.entity}`, text, values: [records] });
+    };
+    await few('remove', statements.removeFew, statements.goneColumns, rows.gone);
+    await few('change', statements.changeFew, statements.changedColumns, rows.changed);
   }
 
   private async writeMany(
