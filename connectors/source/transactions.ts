@@ -5,6 +5,9 @@ import type { Coverage, Covered } from './coverage.ts';
 import { BlockPool } from './slab.ts';
 import { Wakening } from './wakening.ts';
 
+/** Hears how many bytes wait or are gathered, and how many batches are closed and not yet committed. */
+export type QueueListener = (bytes: number, closedBatches: number) => void;
+
 /** A closed batch and what its progress record will say. */
 export interface GatheredBatch {
   readonly batch: Batch;
@@ -20,11 +23,13 @@ export class TransactionGatherer {
   readonly #limits: SourceLimits;
   readonly #coverage: Coverage;
   readonly #pool: BlockPool;
-  readonly #queueChanged: (bytes: number, mayPause: boolean) => void;
+  readonly #queueChanged: QueueListener;
   readonly #wakening = new Wakening();
   readonly #closed: GatheredBatch[] = [];
   batch: Batch;
   #closedBytes = 0;
+  /** Closed and not yet released: waiting, or being sent. */
+  #unreleased = 0;
   /** There is something in the batch (or beside it) that must not wait for the next event. */
   #due = false;
   #openedAt = 0;
@@ -32,7 +37,7 @@ export class TransactionGatherer {
   #sourceBytes = 0;
 
   /** `queueChanged` hears of every closed and every released batch. */
-  constructor(limits: SourceLimits, coverage: Coverage, queueChanged: (bytes: number, mayPause: boolean) => void) {
+  constructor(limits: SourceLimits, coverage: Coverage, queueChanged: QueueListener) {
     this.#limits = limits;
     this.#coverage = coverage;
     this.#queueChanged = queueChanged;
@@ -65,7 +70,7 @@ export class TransactionGatherer {
     this.#due ||= due;
     if (this.#isFull()) this.#close();
     else if (this.#due) this.#wakening.wake();
-    this.#queueChanged(this.#closedBytes + this.batch.bytes, this.#closedBytes > 0);
+    this.#tellQueue();
   }
 
   /** The next batch to send; null when the signal aborts. */
@@ -92,8 +97,9 @@ export class TransactionGatherer {
   /** The batch is committed: its memory is used again. */
   release({ batch }: GatheredBatch): void {
     this.#closedBytes -= batch.bytes;
+    this.#unreleased -= 1;
     batch.slab.release();
-    this.#queueChanged(this.#closedBytes + this.batch.bytes, this.#closedBytes > 0);
+    this.#tellQueue();
   }
 
   #mayClose(): boolean {
@@ -118,9 +124,14 @@ export class TransactionGatherer {
     batch.seal();
     this.#closed.push({ batch, covered: this.#coverage.covered() });
     this.#closedBytes += batch.bytes;
+    this.#unreleased += 1;
     this.batch = new Batch(this.#pool);
     this.#due = false;
     this.#wakening.wake();
-    this.#queueChanged(this.#closedBytes, true);
+    this.#tellQueue();
+  }
+
+  #tellQueue(): void {
+    this.#queueChanged(this.#closedBytes + this.batch.bytes, this.#unreleased);
   }
 }
