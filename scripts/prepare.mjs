@@ -1,5 +1,5 @@
 // What every npm script of ours needs before it can run on a fresh clone. Plain Node, no package.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ export function checkNode() {
   process.exit(2);
 }
 
-/** Runs `npm ci` when node_modules is not what the lock file says. */
+/** Installs what the lock file says when node_modules is not what the lock file says. */
 export function ensureInstalled() {
   const stampFile = path.join(root, 'node_modules', '.concord-lock');
   const stamp = createHash('sha256').update(readFileSync(path.join(root, 'package-lock.json'))).digest('hex');
@@ -22,7 +22,11 @@ export function ensureInstalled() {
   console.error('Installing packages (once; a minute at the most) …');
   const env = { ...process.env };
   for (const key of Object.keys(env)) if (key.startsWith('npm_')) delete env[key];
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], env);
+  const flags = ['--no-audit', '--no-fund', '--loglevel=error'];
+  // `npm ci` demands to see the builds for all other platforms, which a mirror may lack; `npm install` keeps to the same
+  // lock file and does without them. What is wrong with both is told by the second.
+  const installed = spawnSync('npm', ['ci', ...flags], { cwd: root, stdio: 'ignore', env });
+  if (installed.status !== 0) run('npm', ['install', ...flags], env);
   mkdirSync(path.dirname(stampFile), { recursive: true });
   writeFileSync(stampFile, stamp);
 }
