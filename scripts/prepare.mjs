@@ -14,7 +14,7 @@ export function checkNode() {
   process.exit(2);
 }
 
-/** Installs what the lock file says when node_modules is not what the lock file says. */
+/** Installs what the lock file says, unless that is there. */
 export function ensureInstalled() {
   const stampFile = path.join(root, 'node_modules', '.concord-lock');
   const stamp = createHash('sha256').update(readFileSync(path.join(root, 'package-lock.json'))).digest('hex');
