@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { balanceCommand } from './balance.ts';
-
+import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { downCommand } from './down.ts';
 import { envCommand } from './env.ts';
@@ -35,7 +35,7 @@ function createProgram(): Command {
         '\nMPAN cores are masked unless --reveal is given.',
     );
   const embedded = [upCommand(), downCommand(), envCommand(), demoCommand(), generateCommand()];
-  const running = [runCommand(), initCommand(), statusCommand(), balanceCommand()];
+  const running = [runCommand(), initCommand(), checkCommand(), statusCommand(), balanceCommand()];
   const looking = [
     tailCommand(),
     rejectionsCommand(),

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { explanationOf, allExplanations } from '../runtime/codes.ts';
 import { ruleBook } from '../connectors/metering/rules/rule-book.ts';
+import { nearestOf } from '../connectors/metering/rules/suggestion.ts';
 import { exit, print, printJson, UsageError } from './output.ts';
-import type { Explanation } from '../runtime/codes.ts';
+import type { Explanation } from '../runtime/explanations/explanation.ts';
 
 /** `concord explain CODE`: what an error, finding or rule means and what to do. */
 export function explainCommand(): Command {
@@ -13,7 +14,10 @@ export function explainCommand(): Command {
     .action((code: string, options: { json?: boolean }) => {
       const found = explain(code.toUpperCase());
       if (found === null) {
-        const near = nearest(code.toUpperCase());
+        const near = nearestOf(code, [
+          ...ruleBook.map((rule) => rule.code),
+          ...allExplanations().map((explanation) => explanation.code),
+        ]);
         throw new UsageError(
           `There is no code ${code}.${near === null ? '' : ` Did you mean ${near}?`} \`concord rules list\` lists the rules.`,
         );
@@ -37,12 +41,4 @@ function explain(code: string): Explanation | null {
       remedy: rule.remedy,
     };
   return explanationOf(code);
-}
-
-function nearest(code: string): string | null {
-  const codes = [...ruleBook.map((rule) => rule.code), ...allExplanations().map((one) => one.code)];
-  const part = code.slice(0, 5);
-  return (
-    codes.find((one) => one.startsWith(part)) ?? codes.find((one) => part.length > 2 && one.includes(part)) ?? null
-  );
 }

@@ -1,0 +1,186 @@
+import type { Explanation } from './explanation.ts';
+
+/**
+ * What is left when the changes in between are gone: everything is loaded again, where nothing old can be in the way.
+ * Taking the load into the old store would keep what was deleted meanwhile.
+ */
+const startAnew =
+  'To start anew, stop both sides, give the source a new `name` and `slot` in the configuration and the metering side an empty database, run `concord init`, and start: the initial load rebuilds everything.';
+
+/** From the WAL to the topics: server, slot, publication, tables. */
+export const sourceExplanations: readonly Explanation[] = [
+  {
+    code: 'SLOT_NOT_MADE',
+    title: 'The replication slot does not exist yet',
+    meaning: 'The source was started before its database was prepared. Nothing was captured, so nothing is lost.',
+    remedy: 'Run `concord init`.',
+  },
+  {
+    code: 'SLOT_MISSING',
+    title: 'The replication slot is gone',
+    meaning:
+      'Changes were captured before, and somebody dropped the slot since: what was changed from then on is no longer held for us. Going on would lose it silently.',
+    remedy: `Find out who dropped it. Do not make a slot of that name by hand: it would begin too late. ${startAnew}`,
+  },
+  {
+    code: 'SLOT_LOST',
+    title: 'The server has removed WAL that the slot needed',
+    meaning:
+      'The source was away or slow for longer than `max_slot_wal_keep_size` allows, and the server gave the slot up. Changes are missing.',
+    remedy: `Raise max_slot_wal_keep_size, so that it does not happen again. ${startAnew}`,
+  },
+  {
+    code: 'SLOT_IN_USE',
+    title: 'Another connection streams from our slot',
+    meaning:
+      'Either another instance of this source runs, or the server has not noticed yet that the last connection is dead.',
+    remedy:
+      'Wait: it is tried again. If it lasts for minutes, look for the other instance: SELECT active_pid FROM pg_replication_slots.',
+  },
+  {
+    code: 'SLOT_UNSUITABLE',
+    title: 'The slot of that name belongs to something else',
+    meaning: 'Its plugin is not pgoutput, or it is one of another database on the same server.',
+    remedy: 'Configure another name under `slot`, and run `concord init`.',
+  },
+  {
+    code: 'SLOT_AHEAD_OF_CHECKPOINT',
+    title: 'The slot was moved past our last checkpoint',
+    meaning:
+      'The slot is confirmed to a position that we never published: it was dropped and made anew, or advanced by hand. What lies between was never sent.',
+    remedy: `If the checkpoint is old because the wrong Kafka cluster is configured, correct \`kafka.brokers\`. ${startAnew}`,
+  },
+  {
+    code: 'SYSTEM_CHANGED',
+    title: 'The database is another one than before',
+    meaning:
+      'The server identifies itself differently from the one that was streamed from. Its positions mean something else, so they can not be compared.',
+    remedy: `If the wrong server is configured, correct \`database.url\`. ${startAnew}`,
+  },
+  {
+    code: 'TIMELINE_CHANGED',
+    title: 'The database server was promoted or restored',
+    meaning:
+      'It is on another timeline than the one that was streamed from. A standby that lagged, or a backup, does not hold all that we have published already.',
+    remedy: `If the old primary still exists, connect to it. ${startAnew}`,
+  },
+  {
+    code: 'PUBLICATION_CHANGED',
+    title: 'The publication was changed in the middle of a large transaction',
+    meaning:
+      'Half of the transaction is on the topics. With other tables published its events are counted differently, so the rest can not be told from what was sent.',
+    remedy: `Change the publication back to what it was, and start the source again: it then goes on. ${startAnew}`,
+  },
+  {
+    code: 'PUBLICATION_MISSING',
+    title: 'The publication does not exist',
+    meaning: 'Without it the server does not know which tables to send.',
+    remedy:
+      'Run `concord init`. If it existed before and was dropped, find out by whom: changes made without it are not sent.',
+  },
+  {
+    code: 'TABLE_NOT_PUBLISHED',
+    title: 'A table is not in the publication',
+    meaning: 'Its changes are not sent, although the configuration maps it.',
+    remedy: 'Run `concord init`, which adds it.',
+  },
+  {
+    code: 'REPLICATION_ENDED',
+    title: 'The server ended the replication stream',
+    meaning: 'It was stopped or restarted, or an administrator ended the connection. Nothing is lost.',
+    remedy: 'Nothing: the stream is opened again by itself.',
+  },
+  {
+    code: 'SOURCE_STOPPED',
+    title: 'The source was stopped in the middle of a load',
+    meaning: 'It goes on at the last finished chunk when it starts again.',
+    remedy: 'Nothing, if the stop was meant.',
+  },
+  {
+    code: 'SOURCE_TABLE_MISSING',
+    title: 'A table that is to be published does not exist',
+    meaning: 'The mapping names a table that this database does not have, or this user does not see.',
+    remedy: 'Correct `registration.tables` in the configuration, or make the table.',
+  },
+  {
+    code: 'SOURCE_COLUMN_MISSING',
+    title: 'A column that is to be published does not exist',
+    meaning: 'The mapping names a column that the table does not have.',
+    remedy:
+      'Correct `columns` under `registration.tables`: give the name of the column, or null for an item that the table does not have.',
+  },
+  {
+    code: 'SCHEMA_UNSUITABLE',
+    title: 'An Avro schema has a shape that the source can not write',
+    meaning: 'A file under avro/schemas was changed to a type or an order that this version does not know.',
+    remedy: 'Undo the change of the schema; `concord schemas diff` shows it.',
+  },
+  {
+    code: 'SERVER_TOO_OLD',
+    title: 'The PostgreSQL server is too old',
+    meaning: 'Logical messages can be streamed from PostgreSQL 14 on; the initial load needs them.',
+    remedy: 'Use PostgreSQL 14 or newer.',
+  },
+  {
+    code: 'SERVER_IS_STANDBY',
+    title: 'The server is a standby',
+    meaning: 'Nothing can be written there, neither a watermark of the load nor a heartbeat.',
+    remedy: 'Connect to the primary.',
+  },
+  {
+    code: 'WAL_LEVEL',
+    title: 'The server does not write WAL for logical replication',
+    meaning: 'Its wal_level is not logical, so nothing can be streamed from it.',
+    remedy: "ALTER SYSTEM SET wal_level = 'logical', then restart the server.",
+  },
+  {
+    code: 'REPLICATION_PRIVILEGE',
+    title: 'The user may not replicate',
+    meaning: 'Only a role with REPLICATION may make a slot and stream from it.',
+    remedy: 'ALTER ROLE … REPLICATION, for the user of `database.url`.',
+  },
+  {
+    code: 'SELECT_PRIVILEGE',
+    title: 'The user may not read a table',
+    meaning: 'The initial load reads the published tables with SELECT.',
+    remedy: 'Grant USAGE on the schema and SELECT on the table; the text has the statement.',
+  },
+  {
+    code: 'SLOTS_EXHAUSTED',
+    title: 'All replication slots are in use',
+    meaning: 'The server has as many slots as max_replication_slots allows, so ours can not be made.',
+    remedy:
+      'Raise max_replication_slots and restart the server, or drop a slot that nobody needs (it holds WAL as long as it exists).',
+  },
+  {
+    code: 'SENDERS_EXHAUSTED',
+    title: 'All WAL senders are in use',
+    meaning: 'The server streams to as many clients as max_wal_senders allows.',
+    remedy: 'Raise max_wal_senders and restart the server.',
+  },
+  {
+    code: 'PRIMARY_KEY_MISSING',
+    title: 'A table has no primary key',
+    meaning: 'Its rows can not be told apart, so neither an update nor a delete can be said exactly.',
+    remedy: 'Add the primary key; the text has the statement.',
+  },
+  {
+    code: 'PRIMARY_KEY_DIFFERS',
+    title: 'The primary key is another one than expected',
+    meaning: 'What the mapping calls the key of the entity is not what the database guards as unique.',
+    remedy: 'Correct the mapping under `registration.tables`, or the primary key.',
+  },
+  {
+    code: 'PRIMARY_KEY_DEFERRABLE',
+    title: 'The primary key is deferrable',
+    meaning:
+      'Two rows may then change keys within a transaction, and the changes arrive so that a delete hits the new row.',
+    remedy: 'Make the primary key again without DEFERRABLE.',
+  },
+  {
+    code: 'REPLICA_IDENTITY',
+    title: 'The replica identity does not hold what a delete must say',
+    meaning: 'A delete carries only the replica identity, and without these columns its topic and key are not known.',
+    remedy: 'Run `concord init`, or ALTER TABLE … REPLICA IDENTITY FULL.',
+  },
+];
