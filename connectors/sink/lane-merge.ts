@@ -46,7 +46,7 @@ export type Step =
   /** No event is complete; the lane is known to be at `reach`. */
   | { readonly kind: 'idle'; readonly reach: Reach };
 
-export type MergeLimits = Pick<SinkLimits, 'batchEventsMax' | 'batchBytesMax' | 'unitEventsMax'>;
+type MergeLimits = Pick<SinkLimits, 'batchEventsMax' | 'batchBytesMax' | 'unitEventsMax'>;
 
 interface OpenUnit extends Position {
   readonly events: LaneEvent[];

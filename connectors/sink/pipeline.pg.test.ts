@@ -258,6 +258,25 @@ describe('the sink', () => {
     expect(second.domains.get(1)?.units).toEqual([['z']]);
   });
 
+  test('a reference record that can not be read is a dead letter of one lane, and not again after a stop', async () => {
+    const bench = benchOf(topics, pool);
+    const first = start(bench);
+    topics.append(referenceTopic, 0, 'bad', Buffer.from('no event'));
+    const lsn = topics.commit([a(0, 'x'), a(1, 'y')]);
+    for (const lane of [0, 1])
+      await until(
+        () => position(lane),
+        (at) => at === lsn,
+      );
+    await first.stop();
+    const second = benchOf(topics, pool);
+    start(second);
+    topics.commit([a(0, 'z'), a(1, 'zz')]);
+    await applied(4);
+    expect([...bench.letters, ...second.letters]).toMatchObject([{ topic: referenceTopic, offset: 0 }]);
+    expect(await outcomes()).toEqual({ 'test.a applied': 4, [`${referenceTopic} dead-lettered`]: 1 });
+  });
+
   test('a domain is called at its deadline although no event comes', async () => {
     const bench: Bench = benchOf(topics, pool, (domain: RowDomain, lane) => {
       if (lane === 0) domain.due = 30_000;
