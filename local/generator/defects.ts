@@ -192,7 +192,7 @@ const appointmentDefects: readonly Defect[] = [
   appointment('PARTICIPANT_UNKNOWN', 'hold', (row) => void (row.supplier_mpid = nobody)),
   appointment('NOT_ADDRESSEE', 'rejection', (row) => void (row.mpid = 'MSAA')),
   appointment('SERVICE_BEFORE_SUPPLIER', 'rejection', (row) => {
-    row.metering_service_efd = (row.supplier_efd ?? 0) - 5;
+    row.supplier_efd = (row.metering_service_efd ?? 0) + 5;
     row.reason = 'CSP';
   }),
   appointment('SERVICE_OUTSIDE_SUPPLIER', 'rejection', (row) => {

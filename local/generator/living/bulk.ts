@@ -18,14 +18,14 @@ const nothing: Written = {
   meter_asset: 0,
 };
 
-/** One transaction of about `rows` rows, fewer where the database has no more; with a flood the count is exact. */
+/** One transaction of `rows` rows, up to two more where a supplier fails; of none where there is no metering point. */
 export async function bulkChange(client: ClientBase, circumstances: Circumstances, rows: number): Promise<Written> {
   return rows <= failureRowsMax
     ? failSupplier(client, circumstances, rows)
     : reviewLossFactors(client, circumstances.random, rows);
 }
 
-/** A supplier fails: all its points that are found at hand go to another one, in one transaction. */
+/** A supplier fails: its points go to another one. Where too few are found, the line loss factors are reviewed instead. */
 async function failSupplier(client: ClientBase, circumstances: Circumstances, rows: number): Promise<Written> {
   const { market, random, today } = circumstances;
   const failed = market.supplier(random, today);
@@ -40,8 +40,9 @@ async function failSupplier(client: ClientBase, circumstances: Circumstances, ro
     changes.push(...differences(unit, after));
     if (changes.length >= rows) break;
   }
+  if (changes.length < rows) return reviewLossFactors(client, random, rows);
   const inOrder = changes.toSorted((left, right) => rank(left) - rank(right));
-  return changes.length === 0 ? nothing : writeTransaction(client, inOrder);
+  return writeTransaction(client, inOrder);
 }
 
 /** Rows of one table and operation together, so that they go in one statement. */
@@ -54,12 +55,12 @@ function isServed(unit: LivingUnit): unit is LivingUnit & { readonly point: NonN
 }
 
 /**
- * Every point in the order of its key gets a new factor, round after round until the rows are reached, in the database
+ * From somewhere on, point after point gets a new factor, round after round until the rows are reached, in the database
  * and in pieces: a million rows need no memory here.
  */
 async function reviewLossFactors(client: ClientBase, random: Random, rows: number): Promise<Written> {
   let done = 0;
-  let after = '';
+  let after = random.digits(13);
   await client.query('BEGIN');
   try {
     while (done < rows) {

@@ -160,7 +160,7 @@ describe('the living stream', () => {
   );
 
   test('leaves nothing open once what is wrong was put right', () => {
-    const world = new World(9, 0.05);
+    const world = new World(500, 0.05);
     for (let round = 0; round < 40; round += 1) for (const _ of world.live());
     for (const _ of world.arrive(true));
     for (const core of world.tables.everyMpanCore()) {
