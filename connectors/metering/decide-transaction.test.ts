@@ -124,6 +124,15 @@ describe('a source transaction is judged as a whole (P14)', () => {
     expect(it.appointment(mpan, 8).last?.ordinal).toBe(3);
   });
 
+  test('when every word of a transaction is refused, all are told and nothing stands', () => {
+    const it = appointed().transaction(
+      appointmentEvent(mpan, 8, 'create', { lsn: 3, ordinal: 1 }, successor),
+      appointmentEvent(mpan, 8, 'update', { lsn: 3, ordinal: 2 }, { ...successor, meter_id: 'OTHER' }),
+    );
+    expect(it.rejected()).toEqual(['APPOINTMENT_OVERLAP', 'APPOINTMENT_OVERLAP']);
+    expect(it.appointment(mpan, 8).accepted).toBeNull();
+  });
+
   test('what is created and deleted in one transaction leaves nothing but history', () => {
     const it = appointed().transaction(
       appointmentEvent(mpan, 8, 'create', { lsn: 3, ordinal: 1 }, successor),

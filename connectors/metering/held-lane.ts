@@ -1,10 +1,14 @@
 import type { ClientBase } from 'pg';
 import { timestampText } from './copy-text.ts';
 import { referenceCodes } from './decide.ts';
+import type { HeldRow } from './effects.ts';
 import { readRows } from './load.ts';
 import { loadingCode } from './settle.ts';
 
-/** What waits in one lane, as far as it must be known before a batch: kept in memory, read again when holds changed. */
+/**
+ * What waits in one lane, as far as it must be known before a batch. What comes to wait is added in memory; what no
+ * longer waits is found out by the pass that looks for it in vain, after which all is read again.
+ */
 export class HeldLane {
   /** Epoch microseconds; null when nothing ends by itself. */
   deadline: number | null = null;
@@ -17,6 +21,14 @@ export class HeldLane {
   constructor(source: string, lane: number) {
     this.source = source;
     this.lane = lane;
+  }
+
+  add(rows: Iterable<HeldRow>): void {
+    for (const { held } of rows) {
+      if (held.due === null) this.waitsForLoad = true;
+      else this.deadline = Math.min(this.deadline ?? held.due, held.due);
+      if (held.broken.some(({ code }) => referenceCodes.includes(code))) this.waitsForReference = true;
+    }
   }
 
   forget(): void {

@@ -166,6 +166,7 @@ export class MeteringLane implements LaneDomain {
       if (keys.length < keysPerPassMax) break;
       after = last.laneKey;
     }
+    this.held.forget();
     await this.held.refresh(client);
   }
 
@@ -191,7 +192,6 @@ export class MeteringLane implements LaneDomain {
   }
 
   private async releaseForReference(client: ClientBase, { event }: LaneEvent): Promise<void> {
-    await this.held.refresh(client);
     const decision: Decision = { position: event.source, sourceTime: event.source.sourceTime };
     await this.release(client, referenceCodes, () => decision);
   }
@@ -319,10 +319,7 @@ export class MeteringLane implements LaneDomain {
     const touched = [...state.touched(), ...(this.referenceTables?.takeTouched() ?? [])];
     await this.writer.write(client, touched, effects.past);
     await writeTrouble(client, this.settings.lane, effects, touched);
-    if (effects.heldAdded.size > 0 || effects.heldRemoved.length > 0) {
-      this.held.forget();
-      await this.held.refresh(client);
-    }
+    this.held.add(effects.heldAdded.values());
     for (const [code, count] of effects.warnings)
       this.report.warnings[code] = (this.report.warnings[code] ?? 0) + count;
     this.totals.add(effects);
