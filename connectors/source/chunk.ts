@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { pause } from '../../runtime/clock.ts';
 import { Fault } from '../../runtime/fault.ts';

@@ -10,6 +10,7 @@ const server: ServerState = {
   xidAnchor: 1_000,
   slot: { confirmedLsn: 500, status: 'reserved' },
   publicationHash: 'a',
+  heartbeatToken: 1,
   statusIntervalMs: 1_000,
 };
 const progress: ProgressRecord = {
@@ -66,6 +67,8 @@ test.each([
     { publicationHash: 'b' },
     'gap PUBLICATION_CHANGED',
   ],
+  ['the database was restored to an earlier state', {}, { heartbeatToken: 0 }, 'gap HISTORY_REWOUND'],
+  ['the heartbeat row is gone', {}, { heartbeatToken: null }, 'gap HISTORY_REWOUND'],
   ['nothing was ever written', null, {}, 'goes on'],
   ['nothing was ever set up', null, { slot: null }, 'misconfigured SLOT_NOT_MADE'],
 ] as const)('when %s, the source answers as it must (%j, %j: %s)', (_what, changedProgress, changedServer, code) => {

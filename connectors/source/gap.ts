@@ -51,6 +51,13 @@ export function resumeFrom(progress: ProgressRecord | null, server: ServerState,
       { slot, confirmed: formatLsn(server.slot.confirmedLsn), checkpoint: formatLsn(progress.endLsn) },
     );
   }
+  if ((server.heartbeatToken ?? -1) < progress.heartbeatToken) {
+    throw gap(
+      'HISTORY_REWOUND',
+      'The heartbeat row is older than the one that was streamed: the database was restored to an earlier state, and what is written now is another history.',
+      { expected: progress.heartbeatToken, found: server.heartbeatToken ?? -1 },
+    );
+  }
   if (!progress.complete && progress.publicationHash !== server.publicationHash) {
     throw gap(
       'PUBLICATION_CHANGED',

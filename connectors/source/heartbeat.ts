@@ -28,9 +28,8 @@ export async function beatHeart(settings: HeartbeatSettings, report: SourceRepor
          FROM pg_replication_slots WHERE slot_name = $1`,
         [settings.slot],
       );
-      const [slot] = rows;
-      report.retainedWalBytes = slot?.retained == null ? null : Number(slot.retained);
-      report.safeWalBytes = slot?.safe == null ? null : Number(slot.safe);
+      report.retainedWalBytes = numberOrNull(rows[0]?.retained ?? null);
+      report.safeWalBytes = numberOrNull(rows[0]?.safe ?? null);
       await pause(settings.intervalMs, signal);
     }
   } catch (error) {
@@ -38,4 +37,8 @@ export async function beatHeart(settings: HeartbeatSettings, report: SourceRepor
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+function numberOrNull(text: string | null): number | null {
+  return text === null ? null : Number(text);
 }

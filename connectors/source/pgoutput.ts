@@ -55,7 +55,7 @@ export class PgoutputParser {
 
   /** One message, from `at` to the end of the buffer. Throws a RangeError on what the protocol does not know. */
   parse(buffer: Buffer, at: number): void {
-    const kind = buffer[at];
+    const kind = buffer[at] ?? 0;
     switch (kind) {
       case kinds.I:
         readTuple(buffer, at + 6, this.#row);

@@ -10,9 +10,16 @@ export interface ServerState {
   /** Any 64-bit xid of the present. */
   readonly xidAnchor: number;
   readonly slot: { readonly confirmedLsn: number; readonly status: string } | null;
+  /** The heartbeat row's token as it is now; null if there is no such row. */
+  readonly heartbeatToken: number | null;
   /** Of the publication's tables and options: a change of it changes the ordinals (P7). */
   readonly publicationHash: string;
   readonly statusIntervalMs: number;
+}
+
+interface SlotRow {
+  readonly confirmed: string | null;
+  readonly status: string | null;
 }
 
 const statusIntervalMaxMs = 10_000;
@@ -32,20 +39,20 @@ export async function readServerState(
               pg_snapshot_xmax(pg_current_snapshot())::text AS xmax,
               (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout') AS sender_timeout`,
     );
-    const slots = await client.query<{ confirmed: string | null; status: string | null }>(
+    const slots = await client.query<SlotRow>(
       `SELECT confirmed_flush_lsn::text AS confirmed, wal_status AS status
        FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()`,
       [slot],
     );
     const [server] = rows;
     if (server === undefined) throw new RangeError('the server says nothing of itself');
-    const [found] = slots.rows;
     const senderTimeoutMs = Number(server.sender_timeout);
     return {
       systemIdentifier: server.system,
       timeline: Number.parseInt(server.wal_file.slice(0, 8), 16),
       xidAnchor: Number(server.xmax),
-      slot: found?.confirmed == null ? null : { confirmedLsn: parseLsn(found.confirmed), status: found.status ?? '' },
+      slot: slotState(slots.rows[0]),
+      heartbeatToken: await readHeartbeatToken(client),
       publicationHash: await hashPublication(client, publication),
       statusIntervalMs:
         senderTimeoutMs === 0 ? statusIntervalMaxMs : Math.min(statusIntervalMaxMs, senderTimeoutMs / 4),
@@ -55,6 +62,20 @@ export async function readServerState(
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+function slotState(row: SlotRow | undefined): ServerState['slot'] {
+  if (row === undefined || row.confirmed === null) return null;
+  return { confirmedLsn: parseLsn(row.confirmed), status: row.status ?? '' };
+}
+
+async function readHeartbeatToken(client: pg.Client): Promise<number | null> {
+  const { rows: there } = await client.query<{ there: boolean }>(
+    `SELECT to_regclass('concord.heartbeat') IS NOT NULL AS there`,
+  );
+  if (there[0]?.there !== true) return null;
+  const { rows } = await client.query<{ token: string }>('SELECT token FROM concord.heartbeat WHERE id = 1');
+  return rows[0] === undefined ? null : Number(rows[0].token);
 }
 
 async function hashPublication(client: pg.Client, publication: string): Promise<string> {

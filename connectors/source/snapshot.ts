@@ -97,7 +97,7 @@ export class InitialLoad implements StreamObserver {
   }
 
   async #loadTable(client: pg.Client, route: TableRoute, signal: AbortSignal): Promise<void> {
-    const { coverage, context, streamed, log } = this.#parts;
+    const { context, streamed, log } = this.#parts;
     const name = tableName(route);
     if (this.#loadOf(name).done) return;
     const table = await readTable(client, route.schema, route.table);

@@ -7,7 +7,7 @@ import { loadSchema, type RecordSchema, type SchemaName } from '../../avro/schem
 import { createRegistrationSchema } from '../registration/schema.ts';
 import { registrationRoutes } from '../registration/routes.ts';
 import type { FetchedRecord } from '../../topics/contract.ts';
-import { type TestTopics, freshTopics, quiet, readAll } from '../../topics/kafka.fixture.ts';
+import { Condition, freshTopics, quiet, readAll, type TestTopics } from '../../topics/kafka.fixture.ts';
 import { readLastRecords } from '../../topics/last-record.ts';
 import { openPublisher } from '../../topics/publisher.ts';
 import { freshDatabase, type TestDatabase } from '../../test/database.fixture.ts';
@@ -139,8 +139,8 @@ async function readProgress(
   settings: SourceSettings,
 ): Promise<ProgressRecord | null> {
   const last = await readLastRecords(connection, settings.progressTopic, { keys: [settings.name] });
-  const value = last.get(settings.name)?.value;
-  return value == null ? null : (typeOf(loadSchema('progress')).fromBuffer(value.subarray(5)) as ProgressRecord);
+  const value = last.get(settings.name)?.value ?? null;
+  return value === null ? null : (typeOf(loadSchema('progress')).fromBuffer(value.subarray(5)) as ProgressRecord);
 }
 
 /** What the leg needs, on the real servers. */
@@ -179,19 +179,12 @@ export async function startSource(
 ): Promise<RunningSource> {
   await setUpSource({ connectionString: stage.database.url }, stage.settings);
   const report = newSourceReport();
-  const waiting: { readonly holds: (report: SourceReport) => boolean; readonly resolve: () => void }[] = [];
-  const poke = (): void => {
-    for (const one of [...waiting]) {
-      if (!one.holds(report)) continue;
-      waiting.splice(waiting.indexOf(one), 1);
-      one.resolve();
-    }
-  };
-  // `lastCommitAt` is the last thing that a commit notes of progress.
+  const progressed = new Condition();
   const watched = new Proxy(report, {
     set: (target, name, value) => {
       const done = Reflect.set(target, name, value);
-      if (name === 'bytes' || name === 'load') poke();
+      // The last thing that is noted of a commit.
+      if (name === 'bytes') progressed.poke();
       return done;
     },
   });
@@ -210,10 +203,7 @@ export async function startSource(
     },
     until: (holds) =>
       Promise.race([
-        new Promise<void>((resolve) => {
-          if (holds(report)) resolve();
-          else waiting.push({ holds, resolve });
-        }),
+        progressed.until(() => holds(report)),
         leg.then(() => {
           throw new Error('the leg has ended');
         }),

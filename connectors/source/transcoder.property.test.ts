@@ -14,7 +14,7 @@ function envelope(): readonly string[] {
 }
 
 /** Text of a value, or how it is absent. */
-type Cell = string | null | 'unchanged!';
+type Cell = string | null;
 
 function tupleOf(cells: readonly Cell[]): Tuple {
   const texts = cells.map((cell) => (cell === null || cell === 'unchanged!' ? Buffer.alloc(0) : Buffer.from(cell)));

@@ -38,8 +38,8 @@ interface InvalidItem {
   readonly name: Buffer;
 }
 
-/** Two bytes of text become at most twelve of Avro (an array of empty strings); the rest is names and the envelope. */
-const bytesPerTextByte = 6;
+/** No type is longer in Avro than its text, but for what is reserved per field; a value may be item and correlation id. */
+const bytesPerTextByte = 2;
 
 /**
  * Turns rows of one table into events of one schema, text to Avro bytes in one pass. Compiled once per relation and
