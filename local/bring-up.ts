@@ -160,7 +160,7 @@ async function initialise(dataDir: string, signal: AbortSignal): Promise<void> {
     });
   } catch (cause) {
     signal.throwIfAborted();
-    const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause);
+    const said = cause instanceof Error && 'stderr' in cause ? sentencesOf(String(cause.stderr)) : String(cause);
     throw new Fault(
       'misconfigured',
       'SET_UP_FAILED',
@@ -169,6 +169,15 @@ async function initialise(dataDir: string, signal: AbortSignal): Promise<void> {
       cause,
     );
   }
+}
+
+/** What a command said to a person: its log lines, which are JSON, left out. */
+function sentencesOf(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !line.startsWith('{'))
+    .join('\n')
+    .trim();
 }
 
 function timed(act: Step['run']): Step['run'] {
