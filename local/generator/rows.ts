@@ -148,9 +148,3 @@ function table(name: TableName, key: string, columns: string): Table {
   });
   return { name, key: key.split(' '), columns: parsed };
 }
-
-/** The cells of a row in the order of its table's columns. */
-export function cells<T extends TableName>(of: Table & { name: T }, row: RowOf[T]): Cell[] {
-  const values = row as unknown as Record<string, Cell>;
-  return of.columns.map((column) => values[column.name] ?? null);
-}

@@ -66,6 +66,7 @@ function changesOf<T extends 'metering_point' | 'appointment' | 'meter_asset'>(
 }
 
 function sameRow(left: object, right: object): boolean {
-  const other = new Map(Object.entries(right));
-  return Object.entries(left).every(([name, value]) => other.get(name) === value);
+  const [before, after] = [left as Readonly<Record<string, unknown>>, right as Readonly<Record<string, unknown>>];
+  for (const name in before) if (before[name] !== after[name]) return false;
+  return true;
 }
