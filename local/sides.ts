@@ -113,14 +113,14 @@ export function demandBothRun(dataDir: string): void {
 
 /** Tells what is published and what of it is stored, and the rate of storing since the last time it was asked. */
 export function describer(): (sides: BothStatus) => string {
-  let lastStored = 0;
+  let lastStored: number | null = null;
   let lastMs = monotonicMs();
   return ({ registration, metering }) => {
     if (registration === null || metering === null) return 'the connectors are starting';
     const captured = Object.values(registration.source.captured).reduce((sum, events) => sum + events, 0);
     // Counted from the waiting ones: what a process has applied begins at 0 again when its leg is started again.
     const stored = metering.sink.lanes.length === 0 ? 0 : Math.max(0, captured - metering.sink.lagEvents);
-    const rate = ((stored - lastStored) * 1_000) / Math.max(1, monotonicMs() - lastMs);
+    const rate = ((stored - (lastStored ?? stored)) * 1_000) / Math.max(1, monotonicMs() - lastMs);
     lastStored = stored;
     lastMs = monotonicMs();
     const figures = `${count(captured)} events on the topics, ${count(stored)} in the store (${count(Math.max(0, rate))} a second)`;
