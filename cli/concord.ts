@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { balanceCommand } from './balance.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { documentCommand } from './document.ts';
 import { downCommand } from './down.ts';
 import { envCommand } from './env.ts';
 import { explainCommand } from './explain.ts';
@@ -46,6 +47,7 @@ function createProgram(): Command {
   ];
   const asCode = [topicsCommand(), schemasCommand()];
   for (const command of [...embedded, ...running, ...looking, ...asCode]) program.addCommand(command);
+  program.addCommand(documentCommand(), { hidden: true });
   for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
   return program;
 }

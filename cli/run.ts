@@ -32,7 +32,8 @@ async function run(name: SideName, settings: Settings, stop: AbortController): P
   const opened = name === 'registration' ? openRegistration(settings, log) : openMetering(settings, log);
   const liveness = new Liveness(opened.side, nowMs);
   const port = name === 'registration' ? settings.http.registrationPort : settings.http.meteringPort;
-  const http = await serveHttp(opened.side, liveness, metricsOf(opened.side, liveness), settings.http.host, port);
+  const metrics = metricsOf(opened.side, liveness, opened.judgement);
+  const http = await serveHttp(opened.side, liveness, metrics, settings.http.host, port);
   log.info({ port: http.port }, `The ${name} side runs; /healthz, /metrics and /status.json are on port ${http.port}.`);
   try {
     await runSide(opened.side, log, stop.signal);

@@ -24,7 +24,8 @@ const tls = z
   .refine(
     (files) => (files.cert === undefined) === (files.key === undefined),
     'a client certificate needs both cert and key → give both or neither',
-  );
+  )
+  .describe('TLS, where it is not the default of the URL');
 
 const database = z.strictObject({
   url: z
@@ -38,8 +39,8 @@ const database = z.strictObject({
 });
 
 const tableMapping = z.strictObject({
-  schema: z.string().optional(),
-  table: z.string().optional(),
+  schema: z.string().min(1).optional().describe('the schema of the table'),
+  table: z.string().min(1).optional().describe('the name of the table'),
   columns: z
     .record(z.string(), z.string().nullable())
     .optional()
@@ -51,86 +52,211 @@ const tableMapping = z.strictObject({
 
 const entities = ['metering_point', 'appointment', 'participant', 'distributor_gsp_group', 'meter_asset'] as const;
 
+const mebibyte = 1024 * 1024;
+/** An event of flow 1 or 2 with its envelope, as Avro; only the order of magnitude matters. */
+const eventBytes = 250;
+/** What all lanes of a process may keep in memory together: a process is meant to stay below 300 MB. */
+const laneBuffersBytesMax = 256 * mebibyte;
+
+/** A check between settings. It is made whatever else is wrong, so that all problems of a file are told at once. */
+function across(path: readonly string[], error: string): { path: string[]; error: string; when: () => boolean } {
+  return { path: [...path], error, when: () => true };
+}
+
 const limits = z
   .strictObject({
-    transactionEventsMax: z.int().min(100).max(200_000).default(20_000),
+    transactionEventsMax: z
+      .int()
+      .min(100)
+      .max(200_000)
+      .default(20_000)
+      .describe('a Kafka transaction of a source is closed when it holds so many events …'),
     transactionBytesMax: z
       .int()
       .min(65_536)
-      .default(8 * 1024 * 1024),
-    transactionAgeMaxMs: z.int().min(10).default(500),
-    lingerMs: z.int().min(0).max(1_000).default(3),
-    chunkRows: z.int().min(100).max(100_000).default(10_000),
-    heartbeatIntervalMs: z.int().min(100).default(5_000),
+      .default(8 * mebibyte)
+      .describe('… or so many bytes …'),
+    transactionAgeMaxMs: z.int().min(10).default(500).describe('… or is so old, in milliseconds'),
+    lingerMs: z
+      .int()
+      .min(0)
+      .max(1_000)
+      .default(3)
+      .describe('how long a lone change waits for company, in milliseconds'),
+    chunkRows: z.int().min(100).max(100_000).default(10_000).describe('rows of one chunk of the initial load'),
+    heartbeatIntervalMs: z
+      .int()
+      .min(100)
+      .max(10_000, 'is too long for the probe, which is red after 30 s without a heartbeat → write at most 10000')
+      .default(5_000)
+      .describe('how often each source writes its heartbeat row, in milliseconds'),
     queueBytesMax: z
       .int()
-      .min(1024 * 1024)
-      .default(16 * 1024 * 1024),
-    batchEventsMax: z.int().min(1).max(50_000).default(5_000),
+      .min(mebibyte)
+      .default(16 * mebibyte)
+      .describe('over so many bytes in its queue a source stops reading from PostgreSQL'),
+    batchEventsMax: z
+      .int()
+      .min(1)
+      .max(50_000)
+      .default(5_000)
+      .describe(
+        'a batch, which is one transaction of the store, takes no further source transaction from so many events on',
+      ),
     laneBufferBytesMax: z
       .int()
       .min(256 * 1024)
-      .default(6 * 1024 * 1024),
-    receiptIntervalMs: z.int().min(100).default(5_000),
+      .default(6 * mebibyte)
+      .describe('over so many bytes that wait in a lane its partitions are paused'),
+    receiptIntervalMs: z.int().min(100).default(5_000).describe('how often a lane signs a receipt, in milliseconds'),
   })
-  .prefault({});
+  .refine(
+    (one) => !(one.lingerMs > one.transactionAgeMaxMs),
+    across(
+      ['lingerMs'],
+      'is longer than transactionAgeMaxMs, so it would never be reached → lower it, or raise transactionAgeMaxMs',
+    ),
+  )
+  .refine(
+    (one) => !(one.transactionBytesMax > one.queueBytesMax),
+    across(
+      ['queueBytesMax'],
+      'is less than transactionBytesMax, so no transaction could fill → raise it to at least transactionBytesMax',
+    ),
+  )
+  .refine(
+    (one) => !(one.batchEventsMax * eventBytes > one.laneBufferBytesMax),
+    across(
+      ['batchEventsMax'],
+      `is more events than laneBufferBytesMax can hold (about ${eventBytes} bytes each), so no batch could fill → lower it, or raise laneBufferBytesMax`,
+    ),
+  )
+  .prefault({})
+  .describe('Limits of memory, time and size. The defaults are right for 4 to 16 lanes.');
 
-export const settingsSchema = z.strictObject({
-  registration: z.strictObject({
-    name: name.default('registration').describe('the source, also the prefix of its topics'),
-    senderId: z.string().min(1).default('REGS'),
-    database,
-    slot: name.default('concord_registration'),
-    publication: name.default('concord_registration'),
-    tables: z.partialRecord(z.enum(entities), tableMapping).default({}),
-  }),
-  metering: z.strictObject({
-    name: name.default('metering').describe('the source of flow 3, also the prefix of its topics'),
-    senderId: z.string().min(1).default('MSVA'),
-    receiver: z.string().min(1).default('MSVA').describe('who signs the receipts'),
-    database,
-    slot: name.default('concord_metering'),
-    publication: name.default('concord_metering'),
-    rules: parametersSchema.prefault({}),
-  }),
-  kafka: z.strictObject({
-    brokers: z
-      .array(z.string().regex(/^[^\s:]+:\d{1,5}$/, 'is not an address → write host:port'))
-      .min(1, 'no broker is named → name at least one as host:port'),
-    clientId: z.string().default('concord'),
-    partitions: z
-      .int()
-      .min(1)
-      .max(1_000)
-      .default(4)
-      .describe('lanes: partitions of every topic but reference data and progress'),
-    replicationFactor: z.int().min(1).max(9).default(1),
-    tls: tls.optional(),
-    sasl: z
+const port = z.int('is not a port → write a number from 1 to 65535, or 0 for any free one').min(0).max(65_535);
+
+export const settingsSchema = z
+  .strictObject({
+    registration: z
       .strictObject({
-        mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
-        username: z.string().min(1),
-        password: z.string().min(1),
+        name: name.default('registration').describe('the source, also the prefix of its topics'),
+        senderId: z.string().min(1).default('REGS').describe('who the events of flows 1 and 2 are from'),
+        database: database.describe('the registration database'),
+        slot: name.default('concord_registration').describe('the replication slot'),
+        publication: name.default('concord_registration').describe('the publication'),
+        tables: z
+          .partialRecord(z.enum(entities), tableMapping)
+          .default({})
+          .describe('where a table or column is named otherwise than in the contract, by entity'),
       })
-      .optional(),
-  }),
-  registry: z.strictObject({
-    url: z.url({
-      error: 'is not a URL → write the Confluent-compatible base URL, such as http://host:8080/apis/ccompat/v7',
-    }),
-    tls: tls.optional(),
-    basicAuth: z.strictObject({ username: z.string(), password: z.string() }).optional(),
-  }),
-  http: z
-    .strictObject({
-      host: z.string().default('127.0.0.1'),
-      registrationPort: z.int().min(0).max(65_535).default(8081),
-      meteringPort: z.int().min(0).max(65_535).default(8082),
-    })
-    .prefault({}),
-  log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
-  limits,
-});
+      .describe('The registration side: what is published, and where flow 3 is taken back to.'),
+    metering: z
+      .strictObject({
+        name: name.default('metering').describe('the source of flow 3, also the prefix of its topics'),
+        senderId: z.string().min(1).default('MSVA').describe('who the events of flow 3 are from'),
+        receiver: z.string().min(1).default('MSVA').describe('who signs the receipts'),
+        database: database.describe('the metering store'),
+        slot: name.default('concord_metering').describe('the replication slot'),
+        publication: name.default('concord_metering').describe('the publication'),
+        rules: parametersSchema.prefault({}).describe('parameters of the rule book (`docs/rules.md`)'),
+      })
+      .describe('The metering side: the store, and what is published of it.'),
+    kafka: z
+      .strictObject({
+        brokers: z
+          .array(z.string().regex(/^[^\s:]+:\d{1,5}$/, 'is not an address → write host:port'))
+          .min(1, 'no broker is named → name at least one as host:port')
+          .describe('host:port of some brokers; the others are found through them'),
+        clientId: z
+          .string()
+          .min(1)
+          .default('concord')
+          .describe('how we are named in the logs and quotas of the brokers'),
+        partitions: z
+          .int()
+          .min(1)
+          .max(1_000)
+          .default(4)
+          .describe('lanes: partitions of every topic but reference data and progress; can not be changed later'),
+        replicationFactor: z.int().min(1).max(9).default(1).describe('copies of each record; 3 on a real cluster'),
+        tls: tls.optional(),
+        sasl: z
+          .strictObject({
+            mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('how the password is proved'),
+            username: z.string().min(1).describe('the user'),
+            password: z.string().min(1).describe('its password; best as ${NAME} from the environment'),
+          })
+          .optional()
+          .describe('how we log in; nothing for a listener without authentication'),
+      })
+      .describe('The brokers.'),
+    registry: z
+      .strictObject({
+        url: z
+          .url({
+            protocol: /^https?$/,
+            error: 'is not a URL → write the Confluent-compatible base URL, such as http://host:8080/apis/ccompat/v7',
+          })
+          .describe('the Confluent-compatible base URL, such as http://host:8080/apis/ccompat/v7'),
+        tls: tls.optional(),
+        basicAuth: z
+          .strictObject({
+            username: z.string().min(1).describe('the user'),
+            password: z.string().describe('its password'),
+          })
+          .optional()
+          .describe('user and password, where the registry asks for them'),
+      })
+      .refine(
+        (registry) => registry?.tls === undefined || !String(registry.url).startsWith('http:'),
+        across(['tls'], 'has no effect on a URL that begins with http: → write https:, or remove it'),
+      )
+      .describe('The schema registry.'),
+    http: z
+      .strictObject({
+        host: z.string().min(1).default('127.0.0.1').describe('the address to listen on; 0.0.0.0 for all'),
+        registrationPort: port.default(8081).describe('of the registration side'),
+        meteringPort: port.default(8082).describe('of the metering side'),
+      })
+      .refine(
+        (http) =>
+          http?.registrationPort === undefined ||
+          http.registrationPort === 0 ||
+          http.registrationPort !== http.meteringPort,
+        across(['meteringPort'], 'is the port of the registration side, too → give each side a port of its own'),
+      )
+      .prefault({})
+      .describe('`/healthz`, `/metrics` and `/status.json` of each side.'),
+    log: z
+      .strictObject({
+        level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('what is told at least'),
+      })
+      .prefault({})
+      .describe('JSON lines on standard error.'),
+    limits,
+  })
+  .refine(
+    (one) => one?.registration?.name === undefined || one.registration.name !== one.metering?.name,
+    across(
+      ['metering', 'name'],
+      'is the name of the registration source, too, so their topics would be the same → give another',
+    ),
+  )
+  .refine(
+    (one) => one?.registration?.slot === undefined || one.registration.slot !== one.metering?.slot,
+    across(
+      ['metering', 'slot'],
+      'is the slot of the registration side, too; a server has each name once → give another',
+    ),
+  )
+  .refine(
+    (one) => !((one?.kafka?.partitions ?? 0) * (one?.limits?.laneBufferBytesMax ?? 0) > laneBuffersBytesMax),
+    across(
+      ['limits', 'laneBufferBytesMax'],
+      `is more than ${laneBuffersBytesMax / mebibyte} MiB for all lanes together → lower it to at most ${laneBuffersBytesMax} / kafka.partitions`,
+    ),
+  );
 
 /** Validated settings; what is not in the file has its default. */
 export type Settings = z.infer<typeof settingsSchema>;
@@ -142,11 +268,6 @@ export function readSettings(file: string): Settings {
 
 export function parseSettings(text: string, file: string, environment: NodeJS.ProcessEnv): Settings {
   return parseConfiguration(text, file, settingsSchema, environment);
-}
-
-/** The JSON Schema for editors. */
-export function settingsJsonSchema(): unknown {
-  return z.toJSONSchema(settingsSchema, { io: 'input' });
 }
 
 /** The version of this program, from package.json, which lies above this file in the source tree and in dist/. */

@@ -6,8 +6,8 @@ import { allExplanations, explanationOf } from './codes.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folders = ['runtime', 'avro', 'topics', 'connectors', 'reconcile', 'cli', 'console', 'local'];
-/** The rule book explains its own codes, and the explanations do not use themselves. */
-const apart = ['connectors/metering/rules/', 'runtime/explanations/'];
+/** The rule book explains its own codes, the generator breaks its rules, and the explanations do not use themselves. */
+const apart = ['connectors/metering/rules/', 'local/generator/', 'runtime/explanations/'];
 
 const files = folders
   .flatMap((folder) =>

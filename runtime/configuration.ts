@@ -107,12 +107,50 @@ function describeIssue(issue: z.core.$ZodIssue): readonly ConfigurationProblem[]
       fix: 'remove it, or correct its name',
     }));
   }
+  // Where the schema has words of its own, they are better than any of ours.
   const separator = issue.message.indexOf(' → ');
   if (separator >= 0) {
     return [{ path, problem: issue.message.slice(0, separator), fix: issue.message.slice(separator + 3) }];
   }
-  if (issue.code === 'invalid_type') {
-    return [{ path, problem: issue.message.replace('Invalid input: ', ''), fix: `give a ${issue.expected}` }];
+  return [{ path, ...describeKind(issue) }];
+}
+
+function describeKind(issue: z.core.$ZodIssue): { readonly problem: string; readonly fix: string } {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.message.endsWith('received undefined')
+        ? { problem: 'is missing', fix: `add it, as ${nameOf(issue.expected)}` }
+        : { problem: `is not ${nameOf(issue.expected)}`, fix: `write ${nameOf(issue.expected)}` };
+    case 'too_small':
+      return issue.origin === 'string'
+        ? { problem: 'is empty', fix: 'write a text, or leave the setting out' }
+        : { problem: 'is too small', fix: `the least is ${issue.minimum}` };
+    case 'too_big':
+      return { problem: 'is too large', fix: `the most is ${issue.maximum}` };
+    case 'invalid_value':
+      return { problem: 'is not a value that is possible here', fix: `write one of ${issue.values.join(', ')}` };
+    case 'invalid_key':
+      return { problem: 'is not a name that is possible here', fix: namesPossible(issue) };
+    default:
+      return { problem: issue.message, fix: 'see docs/configuration.md' };
   }
-  return [{ path, problem: issue.message, fix: 'see docs/configuration.md' }];
+}
+
+/** What a type is called by people. */
+function nameOf(type: string): string {
+  const names: Readonly<Record<string, string>> = {
+    int: 'a whole number',
+    number: 'a number',
+    string: 'a text',
+    boolean: 'true or false',
+    array: 'a list',
+    object: 'a group of settings',
+    record: 'a group of settings',
+  };
+  return names[type] ?? `a ${type}`;
+}
+
+function namesPossible(issue: z.core.$ZodIssueInvalidKey): string {
+  const [first] = issue.issues;
+  return first?.code === 'invalid_value' ? `use one of ${first.values.join(', ')}` : 'see docs/configuration.md';
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { monotonicMs, nowMs, pause } from './clock.ts';
+import { monotonicMs, nowMs, pause as realPause } from './clock.ts';
 import { Fault } from './fault.ts';
 import { reactionTo } from './retry-policy.ts';
 
@@ -27,6 +27,7 @@ export async function keepRunning(
   state: LegState,
   log: Logger,
   signal: AbortSignal,
+  pause: typeof realPause = realPause,
 ): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {

@@ -7,22 +7,26 @@ export function createMetrics(side: string): Registry {
   return registry;
 }
 
+/** Values with their labels, as they are when Prometheus asks. */
+export type Reading = Iterable<readonly [labels: Record<string, string>, value: number]>;
+
 /** A gauge whose values are read when Prometheus asks. */
 export function gaugeFrom(
   registry: Registry,
   name: string,
   help: string,
   labelNames: readonly string[],
-  read: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
+  read: () => Reading | Promise<Reading>,
 ): void {
   new Gauge({
     name,
     help,
     labelNames: [...labelNames],
     registers: [registry],
-    collect() {
+    async collect() {
+      const values = await read();
       this.reset();
-      for (const [labels, value] of read()) this.set(labels, value);
+      for (const [labels, value] of values) this.set(labels, value);
     },
   });
 }
@@ -33,16 +37,17 @@ export function counterFrom(
   name: string,
   help: string,
   labelNames: readonly string[],
-  read: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
+  read: () => Reading | Promise<Reading>,
 ): void {
   new Counter({
     name,
     help,
     labelNames: [...labelNames],
     registers: [registry],
-    collect() {
+    async collect() {
+      const values = await read();
       this.reset();
-      for (const [labels, value] of read()) this.inc(labels, value);
+      for (const [labels, value] of values) this.inc(labels, value);
     },
   });
 }

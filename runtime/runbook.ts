@@ -12,12 +12,16 @@ const kinds: Readonly<Record<FaultKind, string>> = {
   corrupt: 'data can not be read',
 };
 
+export function faultKinds(): readonly FaultKind[] {
+  return Object.keys(kinds) as FaultKind[];
+}
+
 /** `docs/runbook.md`, from the same data as `concord explain` and the log. */
 export function runbookMarkdown(): string {
-  const faults = Object.entries(kinds).map(([kind, words]) => {
-    const { action, delayMaxMs, sentence } = reactionTo(kind as FaultKind);
+  const faults = faultKinds().map((kind) => {
+    const { action, delayMaxMs, sentence } = reactionTo(kind);
     const who = action === 'operator' ? 'you' : 'nobody';
-    return `| \`${kind}\` | ${words} | ${who} | ${delayMaxMs / 1000} s | ${sentence} |`;
+    return `| \`${kind}\` | ${kinds[kind]} | ${who} | ${delayMaxMs / 1000} s | ${sentence} |`;
   });
   const areas = explanationsByArea.map(
     ({ area, explanations }) =>

@@ -1,19 +1,23 @@
 import type { Logger } from 'pino';
 import { createMeteringDomain } from '../../connectors/metering/domain.ts';
+import { newMeteringReport } from '../../connectors/metering/report.ts';
 import { newSinkReport } from '../../connectors/sink/report.ts';
 import { newSourceReport } from '../../connectors/source/report.ts';
 import { openPool } from '../../runtime/postgres.ts';
 import type { Settings } from '../settings.ts';
+import { openJudgement } from './judgement-metrics.ts';
 import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
 import { meteringSourceOf, sinkLimitsOf } from './settings-of.ts';
-import { newLegStates, type Side } from './side.ts';
+import { newLegStates, type OpenSide, type Side } from './side.ts';
 
 /** The metering side: judges and stores what registration sends, publishes what it refuses. */
-export function openMetering(settings: Settings, log: Logger): { side: Side; close(): Promise<void> } {
+export function openMetering(settings: Settings, log: Logger): OpenSide {
   const { registration, metering } = settings;
   const source = newSourceReport();
   const sink = newSinkReport();
   const pool = openPool(metering.database, 'concord metering sink', settings.kafka.partitions + 1);
+  const report = newMeteringReport();
+  const judgement = openJudgement(metering.database, report);
   const sinkLog = log.child({ leg: 'sink' });
   const sinkSettings = {
     ...topicsOfSource(settings, registration.name),
@@ -23,7 +27,7 @@ export function openMetering(settings: Settings, log: Logger): { side: Side; clo
   } as const;
   const createDomain = createMeteringDomain(
     { source: registration.name, partitions: settings.kafka.partitions, ruleParameters: metering.rules },
-    { log: sinkLog },
+    { log: sinkLog, report },
   );
   const side: Side = {
     name: 'metering',
@@ -37,5 +41,11 @@ export function openMetering(settings: Settings, log: Logger): { side: Side; clo
       sinkLeg(settings, sinkSettings, pool, createDomain, sink, sinkLog),
     ],
   };
-  return { side, close: () => pool.end() };
+  return {
+    side,
+    judgement,
+    close: async () => {
+      await Promise.all([pool.end(), judgement.close()]);
+    },
+  };
 }

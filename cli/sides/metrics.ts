@@ -1,15 +1,22 @@
 import type { Registry } from 'prom-client';
 import type { Distribution, LaneReport } from '../../connectors/sink/report.ts';
-import { nowMicros } from '../../runtime/clock.ts';
+import { monotonicMs, nowMicros } from '../../runtime/clock.ts';
 import { counterFrom, createMetrics, gaugeFrom } from '../../runtime/metrics.ts';
+import { addJudgement, type Judgement } from './judgement-metrics.ts';
 import type { Liveness } from './liveness.ts';
+import { RetainedWal } from './retained-wal.ts';
 import type { Side } from './side.ts';
 
-/** What Prometheus sees of a side. Labels are topics, lanes, outcomes and rule codes: never a key. */
-export function metricsOf(side: Side, liveness: Liveness): Registry {
+/**
+ * What Prometheus sees of a side. Labels are topics, lanes, outcomes and rule codes: never a key.
+ * `judgement`: what the rule book made of the events; null on the side that judges nothing.
+ */
+export function metricsOf(side: Side, liveness: Liveness, judgement: Judgement | null): Registry {
   const registry = createMetrics(side.name);
   addSource(registry, side);
+  addRetainedWal(registry, side);
   addSink(registry, side);
+  if (judgement !== null) addJudgement(registry, judgement);
   gaugeFrom(registry, 'concord_healthy', 'Whether the end-to-end probe passes (1) or not (0).', [], () => [
     [{}, liveness.problems().length === 0 ? 1 : 0],
   ]);
@@ -45,16 +52,6 @@ function addSource(registry: Registry, { source, sourceName }: Side): void {
     ['source'],
     () => one(source.kafkaTransactions),
   );
-  gaugeFrom(registry, 'concord_source_retained_wal_bytes', 'WAL that the server keeps for our slot.', ['source'], () =>
-    source.retainedWalBytes === null ? [] : one(source.retainedWalBytes),
-  );
-  gaugeFrom(
-    registry,
-    'concord_source_safe_wal_bytes',
-    'WAL that may still be written before max_slot_wal_keep_size invalidates the slot.',
-    ['source'],
-    () => (source.safeWalBytes === null ? [] : one(source.safeWalBytes)),
-  );
   gaugeFrom(registry, 'concord_source_queue_bytes', 'Bytes of records that wait to be published.', ['source'], () =>
     one(source.queueBytes),
   );
@@ -67,6 +64,36 @@ function addSource(registry: Registry, { source, sourceName }: Side): void {
   );
   gaugeFrom(registry, 'concord_source_load_complete', 'Whether the initial load is complete.', ['source'], () =>
     one(source.loadComplete ? 1 : 0),
+  );
+}
+
+function addRetainedWal(registry: Registry, { source, sourceName }: Side): void {
+  const trend = new RetainedWal(monotonicMs);
+  const some = (value: number | null): Iterable<readonly [Record<string, string>, number]> =>
+    value === null ? [] : [[{ source: sourceName }, value]];
+  gaugeFrom(registry, 'concord_source_retained_wal_bytes', 'WAL that the server keeps for our slot.', ['source'], () =>
+    some(source.retainedWalBytes),
+  );
+  gaugeFrom(
+    registry,
+    'concord_source_retained_wal_growth_bytes_per_second',
+    'How fast the WAL that is kept for our slot grows; negative while it shrinks.',
+    ['source'],
+    () => some(trend.growth(source.retainedWalBytes)),
+  );
+  gaugeFrom(
+    registry,
+    'concord_source_safe_wal_bytes',
+    'WAL that may still be written before max_slot_wal_keep_size invalidates the slot; absent without that limit.',
+    ['source'],
+    () => some(source.safeWalBytes),
+  );
+  gaugeFrom(
+    registry,
+    'concord_source_wal_exhausted_in_seconds',
+    'When the server gives up the slot if the growth goes on; absent without a limit or without growth.',
+    ['source'],
+    () => some(trend.exhaustedInSeconds(source.retainedWalBytes, source.safeWalBytes)),
   );
 }
 

@@ -6,10 +6,10 @@ import { openPool } from '../../runtime/postgres.ts';
 import type { Settings } from '../settings.ts';
 import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
 import { registrationSourceOf, sinkLimitsOf } from './settings-of.ts';
-import { newLegStates, type Side } from './side.ts';
+import { newLegStates, type OpenSide, type Side } from './side.ts';
 
 /** The registration side: publishes its tables, takes flow 3 into its inbox. */
-export function openRegistration(settings: Settings, log: Logger): { side: Side; close(): Promise<void> } {
+export function openRegistration(settings: Settings, log: Logger): OpenSide {
   const { registration, metering } = settings;
   const source = newSourceReport();
   const sink = newSinkReport();
@@ -32,5 +32,5 @@ export function openRegistration(settings: Settings, log: Logger): { side: Side;
       sinkLeg(settings, sinkSettings, pool, createInboxDomain, sink, log.child({ leg: 'sink' })),
     ],
   };
-  return { side, close: () => pool.end() };
+  return { side, judgement: null, close: () => pool.end() };
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { SinkReport } from '../../connectors/sink/report.ts';
 import type { SourceReport } from '../../connectors/source/report.ts';
 import { keepRunning, type LegState, newLegState } from '../../runtime/keep-running.ts';
+import type { Judgement } from './judgement-metrics.ts';
 
 export type SideName = 'registration' | 'metering';
 
@@ -21,6 +22,14 @@ export interface Side {
   /** The side's own name as a source, and that of the source it reads. */
   readonly sourceName: string;
   readonly readsFrom: string;
+}
+
+/** A side with what its process must close in the end. */
+export interface OpenSide {
+  readonly side: Side;
+  /** What the rule book made of the events; null on the side that judges nothing. */
+  readonly judgement: Judgement | null;
+  close(): Promise<void>;
 }
 
 export function newLegStates(): Side['states'] {

@@ -65,6 +65,13 @@ export const sourceExplanations: readonly Explanation[] = [
     remedy: `If the old primary still exists, connect to it. ${startAnew}`,
   },
   {
+    code: 'HISTORY_REWOUND',
+    title: 'The database was restored to an earlier state',
+    meaning:
+      'The heartbeat row is older than the one that was streamed before. What was published after that state never happened in this history.',
+    remedy: `If the restored database is not the one to go on with, connect to the right one. ${startAnew}`,
+  },
+  {
     code: 'PUBLICATION_CHANGED',
     title: 'The publication was changed in the middle of a large transaction',
     meaning:
