@@ -1,6 +1,6 @@
 import { comparePositions, type Position } from '../../avro/position.ts';
 import type { LaneEvent, Unit } from '../sink/contract.ts';
-import type { BatchState } from './batch-state.ts';
+import type { BatchState, MpanState } from './batch-state.ts';
 import { decideAsset, decideMpan, emptyView, type UnitCourt } from './decide-unit.ts';
 import { Effects, type HeldRow } from './effects.ts';
 import type { KeyState } from './key-state.ts';
@@ -16,7 +16,7 @@ import type {
   Verdict,
 } from './rules/contract.ts';
 import { expire, heldCodes, settleHeld, type Settlement } from './settle.ts';
-import type { Decision, HeldEvent, Items } from './versions.ts';
+import { type Decision, type HeldEvent, type Items, itemsOf } from './versions.ts';
 
 /** The rule book, or what a test puts in its place. */
 export type Judge = (subject: Subject, circumstances: Circumstances) => Verdict;
@@ -79,6 +79,11 @@ export class Decider implements UnitCourt {
     const trigger = events.findLast(({ topic }) => topic.endsWith('.metering-point'));
     if (trigger === undefined) return;
     const decision: Decision = { position: trigger.event.source, sourceTime: trigger.event.source.sourceTime };
+    this.pointChanged(mpan, decision);
+  }
+
+  /** What waited for the metering point is judged again: the appointments of its MPAN. */
+  private pointChanged(mpan: MpanState, decision: Decision): void {
     for (const { state, held } of waitingOf(mpan.byId.values())) {
       if (heldCodes(held).some((code) => pointCodes.includes(code))) this.again(state, held, decision);
     }
@@ -87,7 +92,14 @@ export class Decider implements UnitCourt {
   /** Judges the held events again that wait for one of the codes, in the order of their positions (P17). */
   release(codes: readonly string[], decisionOf: (held: HeldEvent) => Decision): void {
     for (const { state, held } of waitingOf(this.state.waiting())) {
-      if (heldCodes(held).some((code) => codes.includes(code))) this.again(state, held, decisionOf(held));
+      if (!heldCodes(held).some((code) => codes.includes(code))) continue;
+      const before = state.accepted;
+      const decision = decisionOf(held);
+      this.again(state, held, decision);
+      // Its appointments may stand before it in the transaction, and have been judged before it in this very pass.
+      if (state.table.entity === 'metering_point' && state.accepted !== before) {
+        this.pointChanged(this.state.mpan(state.laneKey), decision);
+      }
     }
   }
 
@@ -127,7 +139,7 @@ export class Decider implements UnitCourt {
     const mpan = state.table.entity === 'meter_asset' ? null : this.state.mpan(state.laneKey);
     const view = mpan ?? emptyView();
     view.lastEventOpen = true;
-    const settlement: Settlement = { ...held, items: held.event as unknown as Items };
+    const settlement: Settlement = { ...held, items: itemsOf(held.event, null) };
     const verdict = this.judge(state, settlement, state.accepted?.items ?? null, view);
     if (verdict.kind === 'accept') this.effects.warn(verdict.warnings);
     settleHeld(this, state, held, verdict, decision);

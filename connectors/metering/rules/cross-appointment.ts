@@ -43,8 +43,10 @@ const supplierMismatch = defineRule({
       if (recordType === 'delete' || store.point === null || !isDay(day)) return nothing;
       if (mpid === null || efd === null) return nothing;
       const known = store.pointOn(day);
-      if (known !== null && known.supplier_mpid === mpid && known.supplier_efd === efd) return nothing;
-      const flow1 = known === null ? 'none' : supplierSince(known.supplier_mpid, known.supplier_efd);
+      // Before Flow 1's first word about the supplier there is nothing to compare with: history is not refused.
+      if (known === null || known.supplier_mpid === null) return nothing;
+      if (known.supplier_mpid === mpid && known.supplier_efd === efd) return nothing;
+      const flow1 = supplierSince(known.supplier_mpid, known.supplier_efd);
       return finding(
         'supplier_mpid',
         `The supplier on ${isoDay(day)} is ${supplierSince(mpid, efd)} here, and ${flow1} in Flow 1.`,

@@ -91,8 +91,8 @@ export const storeExamples: readonly RuleExample[] = [
   ),
   appointment(
     'SUPPLIER_MISMATCH',
-    'Flow 1’s supplier begins later',
-    ['SUPPLIER_MISMATCH'],
+    'Flow 1’s supplier begins later: there is nothing to compare with',
+    [],
     {},
     {
       point: { supplier_efd: day('2024-04-02') },
