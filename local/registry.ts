@@ -45,10 +45,11 @@ function options(part: RegistryPart, directory: string): string[] {
     `-Djava.io.tmpdir=${path.join(directory, 'temporary')}`,
     '-Dquarkus.http.host=127.0.0.1',
     `-Dquarkus.http.port=${part.port}`,
-    // Its default is memory, which would lose every schema at a restart; the file survives a kill.
+    // Its default is memory, which would lose every schema at a restart.
     '-Dapicurio.storage.kind=sql',
     '-Dapicurio.storage.sql.kind=h2',
-    `-Dapicurio.datasource.url=jdbc:h2:file:${path.join(directory, 'registry')}`,
+    // H2 would write a commit half a second later: a schema that was just registered would be gone after a kill.
+    `-Dapicurio.datasource.url=jdbc:h2:file:${path.join(directory, 'registry')};WRITE_DELAY=0`,
     '-jar',
     part.jar,
   ];
