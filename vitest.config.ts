@@ -12,6 +12,9 @@ export default defineConfig({
           include: ['**/*.test.ts'],
           exclude: [...exclude, ...integration],
           testTimeout: 20_000,
+          // Nothing here keeps state between files: sharing the modules halves the time.
+          pool: 'threads',
+          isolate: false,
         },
       },
       {
