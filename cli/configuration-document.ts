@@ -9,7 +9,7 @@ interface Schema {
   pattern?: string;
   format?: string;
   enum?: readonly unknown[];
-  const?: unknown;
+  const?: string;
   minimum?: number;
   maximum?: number;
   exclusiveMinimum?: number;
@@ -75,7 +75,7 @@ function valueOf(schema: Schema): Schema {
 
 function kindOf(schema: Schema): string {
   if (schema.enum !== undefined) return schema.enum.map((one) => `\`${String(one)}\``).join(', ');
-  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.const !== undefined) return `\`${schema.const}\``;
   if (isGroup(schema)) return 'group';
   if (schema.anyOf !== undefined) return schema.anyOf.map(kindOf).join(', or ');
   if (Array.isArray(schema.type)) return schema.type.map((type) => kindOf({ type })).join(' or ');
@@ -91,8 +91,10 @@ function kindOf(schema: Schema): string {
       return 'true or false';
     case 'string':
       return 'text';
+    case undefined:
+      return 'anything';
     default:
-      return schema.type ?? 'anything';
+      return schema.type;
   }
 }
 

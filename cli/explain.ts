@@ -19,7 +19,7 @@ export function explainCommand(): Command {
           ...allExplanations().map((explanation) => explanation.code),
         ]);
         throw new UsageError(
-          `There is no code ${code}.${near === null ? '' : ` Did you mean ${near}?`} \`concord rules list\` lists the rules.`,
+          `There is no code ${code}.${near === null ? '' : ` Did you mean ${near}?`} \`concord rules list\` lists the rules, docs/runbook.md all others.`,
         );
       }
       if (options.json === true) {

@@ -110,7 +110,7 @@ function say(tailed: Tailed, options: TailOptions): void {
 function describe({ partition, offset, key, event }: Tailed): string {
   const at = `${partition}@${offset}`.padEnd(12);
   if (event === null || typeof event !== 'object')
-    return `${at} ${key ?? ''} ${event === null ? 'tombstone' : String(event)}`;
+    return `${at} ${key ?? ''} ${event === null ? 'tombstone' : JSON.stringify(event)}`;
   const { recordType, source, senderId, createdAt, correlationId, invalid, unchanged, ...items } = event as Record<
     string,
     unknown
@@ -125,10 +125,10 @@ function describe({ partition, offset, key, event }: Tailed): string {
     ...Object.fromEntries(Object.entries(extra).filter(([, value]) => isFilled(value))),
   });
   const from =
-    senderId === undefined
+    typeof senderId !== 'string'
       ? ''
-      : ` from ${String(senderId)}${typeof createdAt === 'number' ? ` ${new Date(createdAt / 1000).toISOString()}` : ''}`;
-  return `${at} ${String(recordType ?? 'record').padEnd(10)} ${key ?? ''} ${position}${from}\n${shown
+      : ` from ${senderId}${typeof createdAt === 'number' ? ` ${new Date(createdAt / 1000).toISOString()}` : ''}`;
+  return `${at} ${(typeof recordType === 'string' ? recordType : 'record').padEnd(10)} ${key ?? ''} ${position}${from}\n${shown
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `             ${name} = ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join('\n')}`;

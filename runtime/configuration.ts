@@ -131,7 +131,12 @@ function describeKind(issue: z.core.$ZodIssue): { readonly problem: string; read
       return { problem: 'is not a value that is possible here', fix: `write one of ${issue.values.join(', ')}` };
     case 'invalid_key':
       return { problem: 'is not a name that is possible here', fix: namesPossible(issue) };
-    default:
+    case 'invalid_format':
+    case 'not_multiple_of':
+    case 'unrecognized_keys':
+    case 'invalid_union':
+    case 'invalid_element':
+    case 'custom':
       return { problem: issue.message, fix: 'see docs/configuration.md' };
   }
 }

@@ -8,14 +8,14 @@ ensureBuilt();
 
 const sources = 'runtime avro topics connectors reconcile cli console local test scripts'.split(' ');
 const gates = [
-  ['types', 'tsc', ['-p', '.']],
-  ['lint', 'oxlint', ['--type-aware', '--deny-warnings']],
-  ['format', 'biome', ['format', '.']],
-  ['import law', 'depcruise', ['--config', '.dependency-cruiser.cjs', ...sources]],
-  ['dead code', 'knip', ['--no-progress']],
+  { name: 'types', command: 'tsc', args: ['-p', '.'] },
+  { name: 'lint', command: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
+  { name: 'format', command: 'biome', args: ['format', '.'] },
+  { name: 'import law', command: 'depcruise', args: ['--config', '.dependency-cruiser.cjs', ...sources] },
+  { name: 'dead code', command: 'knip', args: ['--no-progress'] },
 ];
 const failed = [];
-for (const [name, command, args] of gates) {
+for (const { name, command, args } of gates) {
   console.log(`check: ${name}`);
   const { status } = spawnSync('node_modules/.bin/' + command, args, { cwd: root, stdio: 'inherit' });
   if (status !== 0) failed.push(name);

@@ -10,14 +10,18 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 export function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
-  console.error(`Concord needs Node 20.19 or newer; this is ${process.versions.node}. Install a newer Node and run the command again.`);
+  console.error(
+    `Concord needs Node 20.19 or newer; this is ${process.versions.node}. Install a newer Node and run the command again.`,
+  );
   process.exit(2);
 }
 
 /** Installs what the lock file says, unless that is there. */
 export function ensureInstalled() {
   const stampFile = path.join(root, 'node_modules', '.concord-lock');
-  const stamp = createHash('sha256').update(readFileSync(path.join(root, 'package-lock.json'))).digest('hex');
+  const stamp = createHash('sha256')
+    .update(readFileSync(path.join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
   console.error('Installing packages (once; a minute at the most) …');
   const env = { ...process.env };

@@ -15,6 +15,15 @@ interface Store {
   readonly positions: string;
 }
 
+const meteringTableNames = [
+  'metering_point',
+  'appointment',
+  'participant',
+  'distributor_gsp_group',
+  'meter_asset',
+  'rejection',
+  'held',
+];
 const sinkTableNames = ['applied_position', 'applied_offset', 'outcome', 'dead_letter', 'receipt'];
 
 export async function checkRegistrationStore(settings: Settings): Promise<readonly Finding[]> {
@@ -32,10 +41,7 @@ export async function checkMeteringStore(settings: Settings, log: Logger): Promi
   const store: Store = {
     place: 'metering database',
     database: settings.metering.database,
-    tables: [
-      ...['metering_point', 'appointment', 'participant', 'distributor_gsp_group', 'meter_asset', 'rejection', 'held'],
-      ...sinkTableNames,
-    ].map((table) => `metering.${table}`),
+    tables: [...meteringTableNames, ...sinkTableNames].map((table) => `metering.${table}`),
     readsFrom: settings.registration.name,
     positions: 'metering.applied_position',
   };

@@ -21,7 +21,9 @@ export async function checkTopics(settings: Settings, log: Logger): Promise<read
           ? finding(place, 'TOPIC_MISSING', `The topic ${step.topic.name} does not exist.`)
           : finding(place, 'TOPIC_DIFFERS', `To do: ${step.text}.`),
       ),
-      ...refusals.map(({ name, reason, remedy }) => finding(place, 'TOPIC_DIFFERS', `${name} ${reason}.`, remedy)),
+      ...refusals.map(({ name, reason, remedy }) =>
+        finding(place, 'TOPIC_DIFFERS', `The topic ${name} ${reason}.`, remedy),
+      ),
     ];
   } finally {
     registry.close();
@@ -52,14 +54,22 @@ async function subjectFindings(
   const subject = subjectOf(topic);
   const schema = loadSchema(name);
   const versions = await registry.versions(subject);
-  const missing = finding(place, 'SCHEMA_NOT_REGISTERED', `${name}.avsc is not registered under ${subject}.`);
+  const missing = finding(
+    place,
+    'SCHEMA_NOT_REGISTERED',
+    `The schema ${name}.avsc is not registered under ${subject}.`,
+  );
   if (versions.length === 0) return [missing];
   if ((await registry.idOf(subject, schema)) === null) {
     const conflicts = await registry.checkCompatibility(subject, schema);
     if (conflicts.length === 0) return [missing];
     const told = conflicts.map(({ version, field, problem }) => `${field ?? 'the record'} ${problem} (${version})`);
     return [
-      finding(place, 'REGISTRY_INCOMPATIBLE', `${subject} is in conflict with ${name}.avsc: ${told.join('; ')}.`),
+      finding(
+        place,
+        'REGISTRY_INCOMPATIBLE',
+        `The subject ${subject} is in conflict with ${name}.avsc: ${told.join('; ')}.`,
+      ),
     ];
   }
   const level = await registry.compatibilityOf(subject);

@@ -15,7 +15,7 @@ export interface JudgementCounts {
 /** What the rule book made of the events. `read` answers null when the store can not be asked in time. */
 export interface Judgement {
   readonly report: MeteringReport;
-  read(): Promise<JudgementCounts | null>;
+  readonly read: () => Promise<JudgementCounts | null>;
 }
 
 export function addJudgement(registry: Registry, { report, read }: Judgement): void {
