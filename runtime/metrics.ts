@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 
 /** The Prometheus registry of this process. Labels never hold a key. */
 export function createMetrics(side: string): Registry {
@@ -50,8 +50,4 @@ export function counterFrom(
       for (const [labels, value] of values) this.inc(labels, value);
     },
   });
-}
-
-export function histogram(registry: Registry, name: string, help: string, buckets: readonly number[]): Histogram {
-  return new Histogram({ name, help, buckets: [...buckets], registers: [registry] });
 }
