@@ -72,8 +72,15 @@ function printFindings(findings: readonly Finding[]): void {
   print(findings.length === 1 ? 'There is one finding.' : `There are ${findings.length} findings.`);
   const groups = new Map<string, Finding[]>();
   for (const one of findings) {
-    const key = `\n✗ ${one.place}: ${one.code}\n  → ${one.remedy}`;
+    const key = `${one.place} ${one.code} ${one.remedy}`;
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
-  for (const [head, group] of groups) print(`${head}${group.map(({ text }) => `\n    ${text}`).join('')}`);
+  for (const group of groups.values()) printGroup(group);
+}
+
+function printGroup(group: readonly Finding[]): void {
+  const [first] = group;
+  if (first === undefined) return;
+  const texts = group.map(({ text }) => `\n  ${text}`).join('');
+  print(`\n✗ ${first.place}: ${first.code}${texts}\n  → ${first.remedy}`);
 }
