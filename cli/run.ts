@@ -22,7 +22,15 @@ export function runCommand(): Command {
     const stop = new AbortController();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
     const sides: readonly SideName[] = side === undefined ? ['registration', 'metering'] : [side];
-    await Promise.all(sides.map((name) => run(name, settings, stop)));
+    const runs = sides.map(async (name) => {
+      try {
+        await run(name, settings, stop);
+      } finally {
+        // A side that can not run, its port taken for instance, ends the process and not only itself.
+        stop.abort();
+      }
+    });
+    for (const result of await Promise.allSettled(runs)) if (result.status === 'rejected') throw result.reason;
     process.exitCode = exit.done;
   });
 }

@@ -6,15 +6,15 @@ import { finding, type Finding } from './finding.ts';
 export async function checkPorts(settings: Settings): Promise<readonly Finding[]> {
   const { host, registrationPort, meteringPort } = settings.http;
   const found = await Promise.all([
-    checkPort(host, registrationPort, 'registration'),
-    checkPort(host, meteringPort, 'metering'),
+    checkPort(host, registrationPort, 'registration', settings.registration.name),
+    checkPort(host, meteringPort, 'metering', settings.metering.name),
   ]);
   return found.flat();
 }
 
-async function checkPort(host: string, port: number, side: string): Promise<readonly Finding[]> {
+async function checkPort(host: string, port: number, side: string, source: string): Promise<readonly Finding[]> {
   const refusal = port === 0 ? null : await listenFailure(host, port);
-  if (refusal === null || (await sideAt(host, port)) === side) return [];
+  if (refusal === null || (await sourceAt(host, port)) === source) return [];
   const text = `The ${side} side can not listen on ${host}:${port}: ${refusal}.`;
   return [finding('HTTP', 'HTTP_PORT_IN_USE', text)];
 }
@@ -28,12 +28,12 @@ function listenFailure(host: string, port: number): Promise<string | null> {
   });
 }
 
-/** The side that answers there, if one does. */
-async function sideAt(host: string, port: number): Promise<string | null> {
+/** The name of the source whose side answers there, if one does: another Concord on this host is not ours. */
+async function sourceAt(host: string, port: number): Promise<string | null> {
   try {
     const response = await fetch(`http://${host}:${port}/status.json`, { signal: AbortSignal.timeout(2_000) });
-    const answer: unknown = await response.json();
-    return answer !== null && typeof answer === 'object' && 'side' in answer ? String(answer.side) : null;
+    const answer = (await response.json()) as { readonly source?: { readonly name?: string } } | null;
+    return answer?.source?.name ?? null;
   } catch {
     return null;
   }
