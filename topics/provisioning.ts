@@ -3,6 +3,7 @@ import type { Admin } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import type { SchemaRegistry } from '../avro/registry.ts';
 import { loadSchema } from '../avro/schemas.ts';
+import { monotonicMs, pause } from '../runtime/clock.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { TopicDefinition } from './catalogue.ts';
 import { compatibility, subjectOf } from './catalogue.ts';
@@ -51,7 +52,14 @@ export async function applyPlan(
   done: (step: ProvisioningStep) => void = () => {},
 ): Promise<void> {
   await withAdmin(kafka, 'making topics', async (admin) => {
+    const creations = plan.steps.filter((step) => step.kind === 'create-topic');
+    await createTopics(
+      admin,
+      creations.map(({ topic }) => topic),
+    );
+    creations.forEach(done);
     for (const step of plan.steps) {
+      if (step.kind === 'create-topic') continue;
       await applyStep(admin, registry, step);
       done(step);
     }
@@ -87,16 +95,38 @@ async function readState({ kafka, registry, catalogue }: Provisioning): Promise<
   return withAdmin(kafka, 'reading topics', (admin) => readClusterState(admin, registry, catalogue));
 }
 
-async function applyStep(admin: Admin, registry: SchemaRegistry, step: ProvisioningStep): Promise<void> {
-  switch (step.kind) {
-    case 'create-topic': {
-      const { name, partitions, replicationFactor, config } = step.topic;
-      await admin.createTopics({
-        waitForLeaders: true,
-        topics: [{ topic: name, numPartitions: partitions, replicationFactor, configEntries: entries(config) }],
-      });
-      return;
+/** A broker that is busy or new can take seconds to give a topic its leaders: longer than kafkajs waits. */
+const leadersWithinMs = 30_000;
+
+/** All in one request: a topic at a time is a round trip and a wait each. */
+async function createTopics(admin: Admin, topics: readonly TopicDefinition[]): Promise<void> {
+  if (topics.length === 0) return;
+  await admin.createTopics({
+    waitForLeaders: false,
+    topics: topics.map(({ name, partitions, replicationFactor, config }) => ({
+      topic: name,
+      numPartitions: partitions,
+      replicationFactor,
+      configEntries: entries(config),
+    })),
+  });
+  const deadline = monotonicMs() + leadersWithinMs;
+  for (;;) {
+    try {
+      const { topics: found } = await admin.fetchTopicMetadata({ topics: topics.map(({ name }) => name) });
+      if (found.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
+        return;
+    } catch (cause) {
+      if (monotonicMs() > deadline) throw cause;
     }
+    await pause(100);
+  }
+}
+
+type RemainingStep = Exclude<ProvisioningStep, { readonly kind: 'create-topic' }>;
+
+async function applyStep(admin: Admin, registry: SchemaRegistry, step: RemainingStep): Promise<void> {
+  switch (step.kind) {
     case 'add-partitions':
       await admin.createPartitions({ topicPartitions: [{ topic: step.topic, count: step.partitions }] });
       return;
