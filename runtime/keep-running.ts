@@ -15,7 +15,7 @@ export function newLegState(): LegState {
 }
 
 /** A leg that has run this long had recovered: the next pause is short again, and its problem is forgotten. */
-const recoveredAfterMs = 10_000;
+const recoveredAfterMs = 3_000;
 
 /**
  * Runs a leg until the signal aborts, and starts it again after every fault, as the retry policy says.

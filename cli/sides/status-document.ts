@@ -10,7 +10,7 @@ export interface SideStatus {
   readonly side: SideName;
   readonly pid: number;
   readonly memoryBytes: number;
-  /** The initial load of the own source is on the topics, and that of the other source is applied in every lane. */
+  /** Both legs run, the own initial load is on the topics, and that of the other source is applied in every lane. */
   readonly ready: boolean;
   /** One line for who waits for the initial load. */
   readonly text: string;
@@ -58,6 +58,7 @@ export function snapshotOf(side: Side, liveness: Liveness): SideStatus {
 
 function isReady(side: Side): boolean {
   const { lanes, loadCompleteAt } = side.sink;
+  if (Object.values(side.states).some(({ state, problem }) => state !== 'running' || problem !== null)) return false;
   if (!side.source.loadComplete || loadCompleteAt === null || lanes.size === 0) return false;
   return [...lanes.values()].every((lane) => reached(lane.position, loadCompleteAt));
 }
