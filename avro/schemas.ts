@@ -18,7 +18,7 @@ export const schemaNames = [
 
 export type SchemaName = (typeof schemaNames)[number];
 
-export type PrimitiveName = 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string';
+type PrimitiveName = 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string';
 
 /** The Avro types that our schemas use. `logical` types are those of the Avro specification. */
 export type FieldType =

@@ -18,12 +18,12 @@ const stamp = hash.digest('hex');
 if (!process.argv.includes('--force') && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp)
   process.exit(0);
 rmSync(path.join(root, 'dist'), { recursive: true, force: true });
+for (const folder of folders) copySql(folder);
 execFileSync(
   process.execPath,
   [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', path.join(root, 'tsconfig.build.json')],
   { stdio: 'inherit' },
 );
-for (const folder of folders) copySql(folder);
 mkdirSync(path.dirname(stampFile), { recursive: true });
 writeFileSync(stampFile, stamp);
 
