@@ -15,8 +15,7 @@ describe('a change committed in the registration database', () => {
 
   beforeAll(async () => {
     rig = await Rig.create(inject('stack'));
-    const init = rig.command('init');
-    expect(init.stderr + init.stdout, 'init must succeed').toSatisfy(() => init.status === 0);
+    await rig.init();
     rig.start('registration');
     rig.start('metering');
     await createHelpers(rig.registration);
@@ -150,7 +149,7 @@ describe('a change committed in the registration database', () => {
     );
     const balance = await until(
       'every event is accounted for',
-      async () => rig.command('balance', '--json'),
+      () => rig.command('balance', '--json'),
       (answer) => answer.status === 0,
     );
     expect((JSON.parse(balance.stdout) as { closes: boolean }).closes).toBe(true);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { compareTable } from './agreement.fixture.ts';
 import { createHelpers, goodAppointment, goodPoint, insertReferenceData } from './registration-rows.fixture.ts';
 import { count, Rig, type Side, until } from './rig.fixture.ts';
 import { findDisorder, readTopics } from './topic-reader.fixture.ts';
@@ -11,7 +12,7 @@ describe('kill -9 of a connector process at random moments of a load', () => {
 
   beforeAll(async () => {
     rig = await Rig.create(inject('stack'));
-    expect(rig.command('init').status).toBe(0);
+    await rig.init();
     await createHelpers(rig.registration);
     await insertReferenceData(rig.registration);
     await rig.registration.query(
@@ -59,14 +60,14 @@ describe('kill -9 of a connector process at random moments of a load', () => {
       );
       const balance = await until(
         'every event is accounted for',
-        async () => rig.command('balance', '--json'),
+        () => rig.command('balance', '--json'),
         (answer) => answer.status === 0,
         90_000,
       );
       expect((JSON.parse(balance.stdout) as { closes: boolean }).closes).toBe(true);
       expect(await count(rig.metering, 'SELECT count(*) FROM metering.rejection')).toBe(0);
-      expect(await digest(rig, 'metering_point', 'mpan_core')).toEqual({ same: true });
-      expect(await digest(rig, 'appointment', 'appointment_id')).toEqual({ same: true });
+      expect(await compareTable(rig, 'metering_point', 'mpan_core')).toEqual({ same: true });
+      expect(await compareTable(rig, 'appointment', 'appointment_id')).toEqual({ same: true });
       const topics = ['metering-point', 'appointment.mss', 'participant', 'distributor'].map(
         (topic) => `${rig.registrationPrefix}.${topic}`,
       );
@@ -107,24 +108,4 @@ async function generateLoad(rig: Rig, signal: AbortSignal): Promise<number> {
     transactions += 1;
   }
   return transactions;
-}
-
-/** Compares a table on both sides, row by row, by a digest of the rows in key order. */
-async function digest(
-  rig: Rig,
-  table: string,
-  key: string,
-): Promise<{ same: boolean; there?: unknown; here?: unknown }> {
-  const { rows: columns } = await rig.registration.query<{ column_name: string }>(
-    `SELECT column_name FROM information_schema.columns WHERE table_schema = 'registration' AND table_name = $1 ORDER BY ordinal_position`,
-    [table],
-  );
-  const list = columns
-    .map(({ column_name: name }) => (name === 'line_loss_factor' ? 'line_loss_factor::numeric(12,6)' : name))
-    .join(', ');
-  const sql = (schema: string): string =>
-    `SELECT count(*)::int AS rows, md5(string_agg(row(${list})::text, '|' ORDER BY ${key}::text COLLATE "C")) AS digest FROM ${schema}.${table}`;
-  const there: unknown = (await rig.registration.query(sql('registration'))).rows[0];
-  const here: unknown = (await rig.metering.query(sql('metering'))).rows[0];
-  return JSON.stringify(there) === JSON.stringify(here) ? { same: true } : { same: false, there, here };
 }

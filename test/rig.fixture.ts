@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
@@ -9,6 +9,12 @@ import { stringify } from 'yaml';
 import { createRegistrationSchema } from '../connectors/registration/schema.ts';
 import type { StackAddresses } from './stack.setup.ts';
 import { freshDatabase, type TestDatabase } from './database.fixture.ts';
+
+export interface CommandResult {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 export type Side = 'registration' | 'metering';
 
@@ -23,10 +29,12 @@ export class Rig {
   readonly registrationPrefix: string;
   readonly meteringPrefix: string;
   readonly registration: pg.Client;
-  readonly metering: pg.Client;
+  metering: pg.Client;
+  readonly registrationUrl: string;
+  readonly meteringUrl: string;
   readonly #directory: string;
   readonly #databases: readonly TestDatabase[];
-  readonly #processes = new Map<Side, ChildProcess>();
+  readonly #processes = new Map<string, ChildProcess>();
 
   private constructor(directory: string, databases: readonly [TestDatabase, TestDatabase], suffix: string) {
     this.#directory = directory;
@@ -34,8 +42,10 @@ export class Rig {
     this.configurationFile = path.join(directory, 'concord.yaml');
     this.registrationPrefix = `r${suffix}`;
     this.meteringPrefix = `m${suffix}`;
-    this.registration = new pg.Client({ connectionString: databases[0].url });
-    this.metering = new pg.Client({ connectionString: databases[1].url });
+    this.registrationUrl = databases[0].url;
+    this.meteringUrl = databases[1].url;
+    this.registration = new pg.Client({ connectionString: this.registrationUrl });
+    this.metering = new pg.Client({ connectionString: this.meteringUrl });
   }
 
   static async create(stack: StackAddresses, overrides: Readonly<Record<string, unknown>> = {}): Promise<Rig> {
@@ -68,37 +78,66 @@ export class Rig {
   }
 
   /** Runs a command to its end; the result's `stdout` and `status` are what a person would see. */
-  command(...args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-    return spawnSync(process.execPath, [program, ...args, '--config', this.configurationFile], {
-      encoding: 'utf8',
+  async command(...args: readonly string[]): Promise<CommandResult> {
+    const child = spawn(process.execPath, [program, ...args, '--config', this.configurationFile], {
+      stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 60_000,
     });
+    const result = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk: Buffer) => {
+      result.stdout += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      result.stderr += chunk.toString();
+    });
+    const [status] = (await once(child, 'close')) as [number | null];
+    return { status, ...result };
   }
 
-  start(side: Side): ChildProcess {
-    const log = openSync(path.join(this.#directory, `${side}.log`), 'a');
+  /** `concord init`, which must succeed. */
+  async init(): Promise<void> {
+    const { status, stdout, stderr } = await this.command('init');
+    if (status !== 0) throw new Error(`concord init ended with ${status}: ${stderr}${stdout}`);
+  }
+
+  /** Starts a process of the side. Another name than the side's is for a second process of it. */
+  start(side: Side, name: string = side): ChildProcess {
+    const log = openSync(path.join(this.#directory, `${name}.log`), 'a');
     const child = spawn(process.execPath, [program, 'run', side, '--config', this.configurationFile], {
       stdio: ['ignore', log, log],
     });
-    this.#processes.set(side, child);
+    closeSync(log);
+    this.#processes.set(name, child);
     return child;
   }
 
+  process(name: string): ChildProcess {
+    const child = this.#processes.get(name);
+    if (child === undefined) throw new Error(`${name} was never started`);
+    return child;
+  }
+
+  /** Opens the metering store anew, after its database was replaced. */
+  async reconnectMetering(): Promise<void> {
+    this.metering = new pg.Client({ connectionString: this.meteringUrl });
+    await this.metering.connect();
+  }
+
   /** kill -9, and waits until the process is gone. */
-  async kill(side: Side): Promise<void> {
-    const child = this.#processes.get(side);
+  async kill(name: string): Promise<void> {
+    const child = this.#processes.get(name);
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
   }
 
-  log(side: Side): string {
-    return readFileSync(path.join(this.#directory, `${side}.log`), 'utf8');
+  log(name: string): string {
+    return readFileSync(path.join(this.#directory, `${name}.log`), 'utf8');
   }
 
   async stop(): Promise<void> {
-    for (const side of this.#processes.keys()) await this.kill(side);
+    for (const name of this.#processes.keys()) await this.kill(name);
     await this.registration.end();
     await this.metering.end();
     for (const database of this.#databases) await database.drop();
