@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import pg from 'pg';
 import { freshDatabase, type TestDatabase } from '../../test/database.fixture.ts';
 import { ChunkReader, type ChunkRows } from './chunk.ts';
+import { tableChunks } from './chunk-query.ts';
 import { readingSession } from './session.ts';
 import { readTable } from './table-catalog.ts';
 
@@ -29,7 +30,7 @@ async function readerOf(table: string, primaryKey: readonly string[]): Promise<C
   const found = await readTable(client, 'public', table);
   if (found === null) throw new Error('no table');
   const columns = [...primaryKey, ...found.columns.map((one) => one.name).filter((name) => !primaryKey.includes(name))];
-  return new ChunkReader(client, { table: found, columns, primaryKey });
+  return new ChunkReader(client, tableChunks({ table: found, columns, primaryKey }));
 }
 
 function textsOf(rows: ChunkRows): (string | null)[][] {

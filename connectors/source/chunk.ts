@@ -2,8 +2,7 @@ import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { pause } from '../../runtime/clock.ts';
 import { Fault } from '../../runtime/fault.ts';
-import { quoteIdentifier, quoteLiteral, quoteTable } from './sql.ts';
-import type { CatalogColumn, CatalogTable } from './table-catalog.ts';
+import type { ChunkQuery } from './chunk-query.ts';
 import { Tuple } from './tuple.ts';
 import { type DatabaseSnapshot, parseSnapshot } from './xid-log.ts';
 
@@ -14,12 +13,12 @@ const invisibleRetryMs = 5;
 /** The rows of one chunk, as PostgreSQL's binary COPY: n:2 { length:4 bytes }* a row, and -1:2 at the end. */
 export class ChunkRows {
   readonly count: number;
-  /** The primary key of the last row, as text; null if there is no row. */
+  /** The cursor columns of the last row, as text; null if there is no row. */
   readonly lastKey: readonly string[] | null;
   readonly bytes: number;
   readonly #data: Buffer;
 
-  constructor(data: Buffer, keyColumns: number) {
+  constructor(data: Buffer, cursorColumns: readonly number[]) {
     this.#data = data;
     this.bytes = data.length;
     let count = 0;
@@ -31,7 +30,7 @@ export class ChunkRows {
       count += 1;
       // The trailer follows the last row.
       if (data.readInt16BE(next) === -1) {
-        lastKey = Array.from({ length: keyColumns }, (_, column) => tuple.text(column) ?? '');
+        lastKey = cursorColumns.map((column) => tuple.text(column) ?? '');
       }
       at = next;
     }
@@ -62,25 +61,18 @@ function readRow(data: Buffer, at: number, tuple: Tuple): number {
   return cursor;
 }
 
-export interface ChunkSettings {
-  readonly table: CatalogTable;
-  /** The columns to read, the primary key first. */
-  readonly columns: readonly string[];
-  readonly primaryKey: readonly string[];
-}
-
-/** Reads chunks of one table in the order of its primary key, each in a snapshot of its own. */
+/** Reads chunks in the order of their query, each in a snapshot of its own. */
 export class ChunkReader {
   readonly #client: pg.Client;
-  readonly #settings: ChunkSettings;
+  readonly #query: ChunkQuery;
 
-  constructor(client: pg.Client, settings: ChunkSettings) {
+  constructor(client: pg.Client, query: ChunkQuery) {
     this.#client = client;
-    this.#settings = settings;
+    this.#query = query;
   }
 
   /**
-   * The rows after the key `after`, at most `limit`. `sees` says whether a snapshot sees every transaction that was
+   * The rows after the cursor `after`, at most `limit`. `sees` says whether a snapshot sees every transaction that was
    * streamed; until one does, a new one is taken (P11).
    */
   async read(
@@ -93,9 +85,9 @@ export class ChunkReader {
       await this.#client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       const { rows } = await this.#client.query<{ snapshot: string }>('SELECT pg_current_snapshot()::text AS snapshot');
       if (sees(parseSnapshot(rows[0]?.snapshot ?? ''))) {
-        const data = await this.#copy(chunkQuery(this.#settings, after, limit));
+        const data = await this.#copy(this.#query.text(after, limit));
         await this.#client.query('COMMIT');
-        return new ChunkRows(data, this.#settings.primaryKey.length);
+        return new ChunkRows(data, this.#query.cursorColumns);
       }
       await this.#client.query('ROLLBACK');
       await pause(invisibleRetryMs, signal);
@@ -110,34 +102,4 @@ export class ChunkReader {
     }
     return Buffer.concat(parts);
   }
-}
-
-/** Values come as the text that the type's output function makes, which is the text of the replication stream. */
-export function chunkQuery(settings: ChunkSettings, after: readonly string[] | null, limit: number): string {
-  const { table, columns, primaryKey } = settings;
-  const key = primaryKey.map(quoteIdentifier).join(', ');
-  const texts = columns.map((name) => textOf(columnOf(table, name))).join(', ');
-  const bound = primaryKey
-    .map((name, index) => `${quoteLiteral(after?.[index] ?? '')}::${columnOf(table, name).type}`)
-    .join(', ');
-  const where = after === null ? '' : ` WHERE (${key}) > (${bound})`;
-  return `SELECT ${texts} FROM ${quoteTable(table)}${where} ORDER BY ${key} LIMIT ${limit}`;
-}
-
-function textOf(column: CatalogColumn): string {
-  const name = quoteIdentifier(column.name);
-  return column.type === 'text' ? name : `textin(${column.outputFunction}(${name}))`;
-}
-
-function columnOf(table: CatalogTable, name: string): CatalogColumn {
-  const column = table.columns.find((one) => one.name === name);
-  if (column === undefined) {
-    throw new Fault(
-      'misconfigured',
-      'SOURCE_COLUMN_MISSING',
-      `The table ${table.schema}.${table.table} has no column ${name}. Correct the mapping, or the table.`,
-      { table: `${table.schema}.${table.table}`, column: name },
-    );
-  }
-  return column;
 }

@@ -1,6 +1,6 @@
 import type { Position } from '../../avro/position.ts';
 import type { ProgressRecord } from '../../avro/progress.ts';
-import { decodeJobs, encodeJobs, type LoadState } from './load-state.ts';
+import { decodeJobs, encodeJobs, type JobState, type LoadState } from './load-state.ts';
 
 /** What a progress record says of the stream; the rest of the record is about the server and the topics. */
 export type Covered = Pick<
@@ -24,6 +24,8 @@ export class Coverage {
   /** Topic → events captured, cumulative. */
   readonly captured: Map<string, number>;
   load: LoadState;
+  /** Snapshots that were asked for and have begun. */
+  jobs: JobState;
   loadCompleteAt: Position | null;
 
   constructor(from: Covered) {
@@ -36,7 +38,9 @@ export class Coverage {
     this.xid = from.xid;
     this.heartbeatToken = from.heartbeatToken;
     this.captured = new Map(Object.entries(from.captured));
-    this.load = decodeJobs(from.jobs);
+    const { load, jobs } = decodeJobs(from.jobs);
+    this.load = load;
+    this.jobs = jobs;
     this.loadCompleteAt = from.loadCompleteAt;
   }
 
@@ -49,7 +53,7 @@ export class Coverage {
       xid: this.xid,
       captured: Object.fromEntries(this.captured),
       heartbeatToken: this.heartbeatToken,
-      jobs: encodeJobs(this.load),
+      jobs: encodeJobs({ load: this.load, jobs: this.jobs }),
       loadCompleteAt: this.loadCompleteAt,
     };
   }

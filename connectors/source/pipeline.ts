@@ -12,7 +12,7 @@ import { publishBatches, type SourceFailpoint } from './publishing.ts';
 import { pauseOver } from './queue-pressure.ts';
 import { noteProgress, type SourceReport } from './report.ts';
 import { readServerState } from './server-state.ts';
-import { InitialLoad } from './snapshot.ts';
+import { Snapshots } from './snapshot.ts';
 import { runTogether } from './together.ts';
 import { partitionsOf } from './topic-partitions.ts';
 import { TransactionGatherer } from './transactions.ts';
@@ -60,12 +60,12 @@ export async function runSource(
     };
     const streamed = new XidLog();
     const capture = new Capture({ context, gatherer, coverage, xids: new XidWidener(server.xidAnchor), streamed });
-    const load = new InitialLoad({ database, context, coverage, streamed, report, log });
+    const snapshots = new Snapshots({ database, context, coverage, streamed, report, log });
     const stream = new WalStream(
       { ...settings, database, startLsn: checkpoint.endLsn, statusIntervalMs: server.statusIntervalMs },
       capture,
     );
-    capture.observe(load);
+    capture.observe(snapshots.watermarks);
 
     log.info(
       { source: settings.name, ...checkpoint.position, fresh: lastProgress === null },
@@ -78,7 +78,7 @@ export async function runSource(
           { ...deps, settings, publisher, gatherer, server, lastProgress, confirm: (lsn) => stream.confirm(lsn) },
           stopped,
         ),
-      (stopped) => load.run(stopped),
+      (stopped) => snapshots.run(stopped),
       (stopped) =>
         beatHeart({ database, slot: settings.slot, intervalMs: settings.limits.heartbeatIntervalMs }, report, stopped),
     ]);

@@ -8,6 +8,15 @@ export interface LoadedTable {
   done: boolean;
 }
 
+/** The snapshot that is being read because somebody asked for it. */
+export interface ReadJob {
+  readonly id: number;
+  readonly table: string;
+  readonly rows: number;
+  readonly deletes: number;
+  readonly estimate: number | null;
+}
+
 /** The current figures of a source, for `status` and the metrics. LSNs and bytes are numbers, times epoch microseconds. */
 export interface SourceReport {
   /** Of the last committed progress record. */
@@ -37,6 +46,8 @@ export interface SourceReport {
   safeWalBytes: number | null;
   loadComplete: boolean;
   load: Record<string, LoadedTable>;
+  /** Null while none is read. */
+  job: ReadJob | null;
 }
 
 export function newSourceReport(): SourceReport {
@@ -59,6 +70,7 @@ export function newSourceReport(): SourceReport {
     safeWalBytes: null,
     loadComplete: false,
     load: {},
+    job: null,
   };
 }
 

@@ -45,6 +45,7 @@ describe('setting up a source', () => {
     const plan = await planSource(config(), settings);
     expect(plan.map((step) => step.what)).toEqual([
       'schema concord with the table concord.heartbeat',
+      'tables concord.snapshot_job and concord.snapshot_key',
       'replica identity of registration.appointment: the whole row',
       'publication concord of 6 tables',
       `replication slot ${settings.slot}`,

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { databaseFault } from '../../runtime/postgres.ts';
 import type { SourceSettings } from './contract.ts';
-import { heartbeatTable } from './heartbeat.ts';
 import { identifyingColumns, missingTable, tableName } from './route-columns.ts';
+import { sourceTables } from './source-tables.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from './sql.ts';
 import { readTable } from './table-catalog.ts';
 
@@ -31,26 +31,20 @@ export async function setUpSource(database: pg.ClientConfig, settings: SourceSet
 async function plan(client: Queryable, settings: SourceSettings): Promise<readonly SetupStep[]> {
   // The slot comes last: what it streams is published and identified rightly from its first byte.
   return [
-    ...(await planHeartbeat(client)),
+    ...(await planTables(client)),
     ...(await planIdentities(client, settings)),
     ...(await planPublication(client, settings)),
     ...(await planSlot(client, settings)),
   ];
 }
 
-async function planHeartbeat(client: Queryable): Promise<readonly SetupStep[]> {
-  const { rows } = await client.query<{ there: boolean }>(
-    `SELECT to_regclass('concord.heartbeat') IS NOT NULL AS there`,
+async function planTables(client: Queryable): Promise<readonly SetupStep[]> {
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT name FROM unnest($1::text[]) name WHERE to_regclass(name) IS NULL',
+    [sourceTables.map((table) => table.name)],
   );
-  if (rows[0]?.there === true) return [];
-  return [
-    {
-      what: `schema concord with the table ${heartbeatTable}`,
-      sql: `CREATE SCHEMA IF NOT EXISTS concord;
-            CREATE TABLE IF NOT EXISTS concord.heartbeat (id int PRIMARY KEY, token bigint NOT NULL, at timestamptz NOT NULL);
-            INSERT INTO concord.heartbeat VALUES (1, 0, now()) ON CONFLICT DO NOTHING`,
-    },
-  ];
+  const missing = new Set(rows.map((row) => row.name));
+  return sourceTables.filter((table) => missing.has(table.name));
 }
 
 /** What decides key, topic and partition must be in the replica identity (P9). Where the key does not hold it, the whole row is. */

@@ -104,6 +104,13 @@ export const sourceExplanations: readonly Explanation[] = [
     remedy: 'Nothing, if the stop was meant.',
   },
   {
+    code: 'SNAPSHOT_REFUSED',
+    title: 'A snapshot can not be taken as it was asked for',
+    meaning:
+      'The condition is not one that PostgreSQL takes on rows of the table, or a listed key is no value of the key columns. Nothing was read and nothing else is affected.',
+    remedy: 'Correct what the text names, and ask again. `concord snapshot list` shows what was asked for.',
+  },
+  {
     code: 'SOURCE_TABLE_MISSING',
     title: 'A table that is to be published does not exist',
     meaning: 'The mapping names a table that this database does not have, or this user does not see.',

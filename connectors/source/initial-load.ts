@@ -1,0 +1,87 @@
+import type pg from 'pg';
+import type { ChunkCopier } from './chunk-copier.ts';
+import { tableChunks } from './chunk-query.ts';
+import type { TableRoute } from './contract.ts';
+import { type TableLoad, untouchedTable } from './load-state.ts';
+import { missingTable, routeColumns, tableName } from './route-columns.ts';
+import type { SnapshotParts } from './snapshot.ts';
+import { readTable } from './table-catalog.ts';
+import { TableWriter } from './table-writer.ts';
+import type { Watermarks } from './watermarks.ts';
+
+/** Reads every routed table once, in order of dependency. A table that is routed later is loaded then. */
+export class InitialLoad {
+  readonly #parts: SnapshotParts;
+  readonly #watermarks: Watermarks;
+  readonly #copier: ChunkCopier;
+
+  constructor(parts: SnapshotParts, watermarks: Watermarks, copier: ChunkCopier) {
+    this.#parts = parts;
+    this.#watermarks = watermarks;
+    this.#copier = copier;
+    this.#reportLoad();
+  }
+
+  /** Resolves when all of it is gathered. */
+  async run(client: pg.Client, signal: AbortSignal): Promise<void> {
+    const { coverage, log, context } = this.#parts;
+    const routes = context.settings.routes.toSorted((a, b) => a.loadOrder - b.loadOrder);
+    if (coverage.loadCompleteAt !== null && routes.every((route) => this.#loadOf(tableName(route)).done)) return;
+    for (const route of routes) await this.#loadTable(client, route, signal);
+    if (signal.aborted) return;
+    await this.#watermarks.pass(client, (writeRows) => {
+      writeRows((_batch, stamp, ordinal) => {
+        coverage.loadCompleteAt ??= { generation: stamp.generation, lsn: stamp.lsn, ordinal };
+      });
+    });
+    log.info(
+      { load: coverage.load },
+      'The initial load is complete: every table has been read once and is followed from here.',
+    );
+  }
+
+  async #loadTable(client: pg.Client, route: TableRoute, signal: AbortSignal): Promise<void> {
+    const { context, log } = this.#parts;
+    const name = tableName(route);
+    if (this.#loadOf(name).done) return;
+    const table = await readTable(client, route.schema, route.table);
+    if (table === null) throw missingTable(route);
+    const columns = routeColumns(route);
+    this.#setLoad(name, { ...this.#loadOf(name), estimate: table.estimate });
+    const loaded = await this.#copier.copy(
+      client,
+      {
+        writer: new TableWriter(route, columns, context),
+        query: tableChunks({ table, columns, primaryKey: route.primaryKey }),
+        after: () => this.#loadOf(name).after,
+        find: () => 'read',
+        finished: (after, { rows }, last) => {
+          const load = this.#loadOf(name);
+          this.#setLoad(name, { ...load, after, rows: load.rows + rows, done: last });
+        },
+        goesOn: () => Promise.resolve(true),
+      },
+      signal,
+    );
+    if (!loaded) return;
+    if (!this.#loadOf(name).done) this.#setLoad(name, { ...this.#loadOf(name), done: true });
+    log.info({ table: name, rows: this.#loadOf(name).rows }, `The table ${name} is loaded.`);
+  }
+
+  #loadOf(name: string): TableLoad {
+    return this.#parts.coverage.load[name] ?? untouchedTable;
+  }
+
+  #setLoad(name: string, load: TableLoad): void {
+    const { coverage } = this.#parts;
+    coverage.load = { ...coverage.load, [name]: load };
+    this.#reportLoad();
+  }
+
+  #reportLoad(): void {
+    const { report, coverage } = this.#parts;
+    report.load = Object.fromEntries(
+      Object.entries(coverage.load).map(([name, { rows, estimate, done }]) => [name, { rows, estimate, done }]),
+    );
+  }
+}

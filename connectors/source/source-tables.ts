@@ -1,0 +1,46 @@
+/** What a source keeps in its own database, in the schema `concord`: one step of the set-up each. */
+export interface SourceTable {
+  /** `schema.table`, whose absence means that the step is to be done. */
+  readonly name: string;
+  readonly what: string;
+  readonly sql: string;
+}
+
+export const sourceTables: readonly SourceTable[] = [
+  {
+    name: 'concord.heartbeat',
+    what: 'schema concord with the table concord.heartbeat',
+    sql: `CREATE SCHEMA IF NOT EXISTS concord;
+CREATE TABLE IF NOT EXISTS concord.heartbeat (id int PRIMARY KEY, token bigint NOT NULL, at timestamptz NOT NULL);
+INSERT INTO concord.heartbeat VALUES (1, 0, now()) ON CONFLICT DO NOTHING`,
+  },
+  {
+    // Who asks inserts a row and notifies; the source takes it. Whoever changes the state to paused, cancelled or
+    // queued is obeyed before the next chunk. How far a job is, is truly known by the progress topic only.
+    name: 'concord.snapshot_job',
+    what: 'tables concord.snapshot_job and concord.snapshot_key',
+    sql: `CREATE SCHEMA IF NOT EXISTS concord;
+CREATE TABLE IF NOT EXISTS concord.snapshot_job (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  source text NOT NULL,
+  table_name text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('table', 'where', 'keys')),
+  predicate text,
+  state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'paused', 'cancelled', 'done', 'failed')),
+  estimate bigint,
+  rows bigint NOT NULL DEFAULT 0,
+  deletes bigint NOT NULL DEFAULT 0,
+  untold bigint NOT NULL DEFAULT 0,
+  problem text,
+  requested_at timestamptz NOT NULL DEFAULT now(),
+  started_at timestamptz,
+  ended_at timestamptz
+);
+CREATE TABLE IF NOT EXISTS concord.snapshot_key (
+  job bigint NOT NULL REFERENCES concord.snapshot_job ON DELETE CASCADE,
+  n bigint NOT NULL,
+  key text[] NOT NULL,
+  PRIMARY KEY (job, n)
+)`,
+  },
+];
