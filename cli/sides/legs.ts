@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { encodeEvent } from '../../avro/codec.ts';
 import type { SchemaRegistry } from '../../avro/registry.ts';
-import type { RecordSchema } from '../../avro/schemas.ts';
+import { loadSchema, type RecordSchema } from '../../avro/schemas.ts';
 import type { LaneDomain } from '../../connectors/sink/contract.ts';
 import { runSink } from '../../connectors/sink/pipeline.ts';
 import type { SinkReport } from '../../connectors/sink/report.ts';
@@ -107,17 +107,31 @@ export function sinkLeg(
 export function topicsOfSource(
   settings: Settings,
   source: string,
-): Pick<SinkSettings, 'source' | 'laneTopics' | 'receiptTopics' | 'referenceTopics' | 'progressTopic' | 'partitions'> {
+): Pick<
+  SinkSettings,
+  'source' | 'laneTopics' | 'receiptTopics' | 'identityItems' | 'referenceTopics' | 'progressTopic' | 'partitions'
+> {
   const topics = catalogueOf(settings).filter((topic) => topic.source === source);
   const named = (role: string): string[] => topics.filter((topic) => topic.role === role).map((topic) => topic.name);
   return {
     source,
     laneTopics: named('lane'),
     receiptTopics: topics.filter((topic) => topic.schema === 'receipt').map((topic) => topic.name),
+    identityItems: Object.fromEntries(
+      topics
+        .flatMap(({ name, schema }) => (schema === null ? [] : [[name, identityItemOf(loadSchema(schema))] as const]))
+        .flatMap(([name, item]) => (item === null ? [] : [[name, item]])),
+    ),
     referenceTopics: named('reference'),
     progressTopic: `${source}.progress`,
     partitions: settings.kafka.partitions,
   };
+}
+
+/** An MPAN core is the record's key of these, and one MPAN core has several. */
+function identityItemOf(schema: RecordSchema): string | null {
+  const items = ['appointment_id', 'rejection_id'];
+  return items.find((item) => schema.fields.some(({ name }) => name === item)) ?? null;
 }
 
 async function registeredIds(

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import type { LaneMoment, OutcomeDelta, Unit } from '../sink/contract.ts';
+import { largeUnitOf } from '../sink/large-unit.fixture.ts';
 import { histories } from './history.fixture.ts';
 import { inTransaction, openStore, type TestStore } from './store.fixture.ts';
 import { moment } from './world.fixture.ts';
@@ -49,7 +50,7 @@ function total(deltas: readonly OutcomeDelta[], totals: Map<string, number>): vo
 async function applied(
   units: readonly Unit[],
   cuts: readonly number[],
-  options: { readonly loadedLsn: number; readonly restarts: boolean; readonly stages: boolean },
+  options: { readonly loadedLsn: number; readonly restarts: boolean; readonly asLarge: boolean },
 ): Promise<{ readonly contents: unknown; readonly outcomes: unknown }> {
   await store.empty();
   const totals = new Map<string, number>();
@@ -68,11 +69,8 @@ async function applied(
     const batch = units.slice(from, to);
     const [only] = batch;
     const at = momentAfter(batch, options.loadedLsn);
-    if (options.stages && only !== undefined && batch.length === 1) {
-      const deltas = await inTransaction(store.client, async () => {
-        for (const event of only.events) await domain.stage(store.client, [event]);
-        return domain.applyStaged(store.client, at);
-      });
+    if (options.asLarge && only !== undefined && batch.length === 1) {
+      const deltas = await inTransaction(store.client, () => domain.applyLarge(store.client, largeUnitOf(only), at));
       total(deltas, totals);
     } else total(await store.apply(domain, batch, at), totals);
     from = to;
@@ -82,14 +80,14 @@ async function applied(
 
 const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 12 }).map((all) => all.toSorted((a, b) => a - b));
 
-test('any cut into batches, with restarts and stages between, gives the same store, rejections and outcomes', async () => {
+test('any cut into batches, with restarts between or in slices by key, gives the same store, rejections and outcomes', async () => {
   await fc.assert(
     fc.asyncProperty(histories, cuts, fc.integer({ min: 0, max: 25 }), async (units, cut, loadedLsn) => {
       const singly = units.map((_, index) => index + 1);
-      const expected = await applied(units, singly, { loadedLsn, restarts: true, stages: false });
+      const expected = await applied(units, singly, { loadedLsn, restarts: true, asLarge: false });
       const inBatches = cut.map((at) => Math.min(at, units.length));
-      expect(await applied(units, inBatches, { loadedLsn, restarts: false, stages: false })).toEqual(expected);
-      expect(await applied(units, singly, { loadedLsn, restarts: false, stages: true })).toEqual(expected);
+      expect(await applied(units, inBatches, { loadedLsn, restarts: false, asLarge: false })).toEqual(expected);
+      expect(await applied(units, singly, { loadedLsn, restarts: false, asLarge: true })).toEqual(expected);
     }),
     { numRuns: 8 },
   );
@@ -99,7 +97,7 @@ test('every event ends as exactly one thing, and history has no gaps', async () 
   await fc.assert(
     fc.asyncProperty(histories, cuts, async (units, cut) => {
       const inBatches = cut.map((at) => Math.min(at, units.length));
-      const { outcomes } = await applied(units, inBatches, { loadedLsn: 0, restarts: false, stages: false });
+      const { outcomes } = await applied(units, inBatches, { loadedLsn: 0, restarts: false, asLarge: false });
       const counted = Object.values(outcomes as Record<string, number>);
       expect(counted.every((count) => count >= 0)).toBe(true);
       expect(counted.reduce((sum, count) => sum + count, 0)).toBe(units.flatMap(({ events }) => events).length);

@@ -19,9 +19,9 @@ export function copyTextArray(texts: readonly string[]): string {
 
 const unescapes: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r' };
 
-/** A row as it goes into COPY, as an object with its columns as text. */
+/** A row as it goes into COPY, without its newline, as an object with its columns as text. */
 export function recordOf(columns: readonly string[], row: string): Readonly<Record<string, string | null>> {
-  const fields = row.slice(0, -1).split('\t');
+  const fields = row.split('\t');
   return Object.fromEntries(
     columns.map((name, index) => {
       const field = fields[index] ?? copyNull;

@@ -152,9 +152,7 @@ function waitingOf(states: Iterable<KeyState>): readonly HeldRow[] {
   return rows.sort((a, b) => comparePositions(a.held, b.held) || (a.state.key < b.state.key ? -1 : 1));
 }
 
-/** Is the unit still within the initial load (P12)? */
-export function isLoadingAt(loadCompleteAt: Position | null, { generation, lsn, events }: Unit): boolean {
-  if (loadCompleteAt === null) return true;
-  const ordinal = events[0]?.event.source.ordinal ?? 0;
-  return comparePositions({ generation, lsn, ordinal }, loadCompleteAt) <= 0;
+/** Is the unit that begins at the position still within the initial load (P12)? */
+export function isLoadingAt(loadCompleteAt: Position | null, begin: Position): boolean {
+  return loadCompleteAt === null || comparePositions(begin, loadCompleteAt) <= 0;
 }

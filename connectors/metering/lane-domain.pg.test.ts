@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { partitionOf } from '../../topics/partitioner.ts';
 import type { OutcomeDelta } from '../sink/contract.ts';
+import { largeUnitOf } from '../sink/large-unit.fixture.ts';
 import { inTransaction, openStore, type TestStore } from './store.fixture.ts';
 import {
   appointmentEvent,
@@ -133,18 +134,14 @@ test('a truncate takes the rows of its topic and lane, and what is open about th
   });
 });
 
-test('a staged transaction is judged as one, whatever the order in which its parts were kept', async () => {
+test('a large transaction is judged as one, slice by slice', async () => {
   const domain = store.domain();
+  const points = Array.from({ length: 40 }, (_, n) => pointEvent(mpanOf(n), 'create', { lsn: 2, ordinal: 100 + n }));
   const appointments = Array.from({ length: 40 }, (_, n) =>
     appointmentEvent(mpanOf(n), n, 'create', { lsn: 2, ordinal: n + 1 }),
   );
-  const points = Array.from({ length: 40 }, (_, n) => pointEvent(mpanOf(n), 'create', { lsn: 2, ordinal: 100 + n }));
-  const deltas = await inTransaction(store.client, async () => {
-    await domain.stage(store.client, referenceEvents(2));
-    await domain.stage(store.client, appointments);
-    await domain.stage(store.client, points);
-    return domain.applyStaged(store.client, moment(2));
-  });
+  const large = largeUnitOf(unit(2, ...referenceEvents(2), ...appointments, ...points), 7);
+  const deltas = await inTransaction(store.client, () => domain.applyLarge(store.client, large, moment(2)));
   expect(brief(deltas)).toEqual({
     'participant applied': 8,
     'distributor applied': 1,

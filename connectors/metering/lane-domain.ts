@@ -1,21 +1,19 @@
 import type { Logger } from 'pino';
 import type { ClientBase } from 'pg';
-import { comparePositions } from '../../avro/position.ts';
-import type { LaneDomain, LaneEvent, LaneMoment, OutcomeDelta, Unit } from '../sink/contract.ts';
+import type { Position } from '../../avro/position.ts';
+import type { LaneDomain, LaneEvent, LaneMoment, LargeUnit, OutcomeDelta, Unit } from '../sink/contract.ts';
 import type { BatchState } from './batch-state.ts';
 import { type DecideRules, Decider, isLoadingAt, referenceCodes } from './decide.ts';
 import { Effects } from './effects.ts';
 import { tableOfTopic } from './entities.ts';
-import { HeldLane, type HeldKey } from './held-lane.ts';
+import { HeldLane } from './held-lane.ts';
+import { HoldPasses } from './hold-passes.ts';
 import { loadState } from './load.ts';
 import { OutcomeTotals } from './outcome-totals.ts';
 import { ReferenceTables } from './reference-tables.ts';
 import type { MeteringReport } from './report.ts';
 import { ReferenceData } from './rules/reference-data.ts';
-import { loadingCode } from './settle.ts';
-import { StagedUnit } from './staged-unit.ts';
 import { truncateLane } from './truncate.ts';
-import type { Decision, HeldEvent } from './versions.ts';
 import { VersionWriter } from './write.ts';
 import { writeTrouble } from './write-trouble.ts';
 
@@ -25,12 +23,6 @@ export interface MeteringLaneSettings {
   readonly partitions: number;
   readonly rules: DecideRules;
 }
-
-/** How many keys a pass over what waits takes at once. */
-const keysPerPassMax = 5_000;
-
-/** How many events of a staged unit are judged at once: four lanes do so side by side, in little memory. */
-const stagedEventsMax = 1_000;
 
 /** The metering side of one lane: reference data in memory, everything else in the store. */
 export class MeteringLane implements LaneDomain {
@@ -42,7 +34,7 @@ export class MeteringLane implements LaneDomain {
   private readonly referenceTables: ReferenceTables | null;
   private readonly writer = new VersionWriter();
   private readonly held: HeldLane;
-  private staged: StagedUnit | null = null;
+  private readonly passes: HoldPasses;
   private totals = new OutcomeTotals();
 
   constructor(settings: MeteringLaneSettings, log: Logger, report: MeteringReport) {
@@ -51,6 +43,16 @@ export class MeteringLane implements LaneDomain {
     this.report = report;
     this.referenceTables = settings.lane === 0 ? new ReferenceTables() : null;
     this.held = new HeldLane(settings.source, settings.lane);
+    this.passes = new HoldPasses(
+      this.held,
+      async (client, mpans, assets, act) => {
+        const state = await loadState(client, mpans, assets);
+        const decider = this.decider(state);
+        act(decider);
+        await this.write(client, state, decider.effects);
+      },
+      () => log.info({ lane: settings.lane }, 'The initial load is complete: what waited for it is judged now.'),
+    );
   }
 
   async prime(client: ClientBase, events: readonly LaneEvent[]): Promise<void> {
@@ -65,29 +67,22 @@ export class MeteringLane implements LaneDomain {
     while (next < units.length) {
       const unit = units[next];
       if (unit === undefined) break;
-      await this.passTo(client, unit, moment);
       if (hasTruncate(unit)) {
-        await this.truncatingUnit(client, unit, moment);
+        await this.largeUnit(client, largeUnitOf(unit, this.settings.source), moment);
         next += 1;
       } else {
+        await this.passes.before(client, beginOf(unit), sourceTimeOf(unit), moment);
         next = await this.segment(client, units, next, moment);
       }
     }
-    await this.passEnd(client, moment);
+    await this.passes.atEnd(client, moment);
     return this.totals.take();
   }
 
-  async stage(client: ClientBase, events: readonly LaneEvent[]): Promise<void> {
-    this.staged ??= new StagedUnit(this.settings.source);
-    await this.staged.add(client, events);
-  }
-
-  async applyStaged(client: ClientBase, moment: LaneMoment): Promise<readonly OutcomeDelta[]> {
+  async applyLarge(client: ClientBase, unit: LargeUnit, moment: LaneMoment): Promise<readonly OutcomeDelta[]> {
     await this.begin(client);
-    const staged = this.staged;
-    this.staged = null;
-    if (staged !== null) await this.stagedUnit(client, staged, moment);
-    await this.passEnd(client, moment);
+    await this.largeUnit(client, unit, moment);
+    await this.passes.atEnd(client, moment);
     return this.totals.take();
   }
 
@@ -102,72 +97,6 @@ export class MeteringLane implements LaneDomain {
     await this.writer.begin(client);
     await this.held.refresh(client);
     await this.referenceTables?.load(client);
-  }
-
-  /** What time and the end of the initial load ask for before a unit is judged. */
-  private async passTo(client: ClientBase, unit: Unit, moment: LaneMoment): Promise<void> {
-    if (!isLoadingAt(moment.loadCompleteAt, unit)) await this.passLoad(client, moment);
-    await this.passTime(client, sourceTimeOf(unit));
-  }
-
-  private async passEnd(client: ClientBase, moment: LaneMoment): Promise<void> {
-    const { loadCompleteAt, through } = moment;
-    if (loadCompleteAt !== null && comparePositions(through, loadCompleteAt) >= 0) await this.passLoad(client, moment);
-    await this.passTime(client, moment.sourceTime);
-  }
-
-  private async passLoad(client: ClientBase, { loadCompleteAt }: LaneMoment): Promise<void> {
-    if (!this.held.waitsForLoad || loadCompleteAt === null) return;
-    this.log.info({ lane: this.settings.lane }, 'The initial load is complete: what waited for it is judged now.');
-    await this.release(client, [loadingCode], (held) => ({
-      // An event may have been held before it was known that the load had been complete.
-      position: comparePositions(held, loadCompleteAt) < 0 ? loadCompleteAt : held,
-      sourceTime: held.event.source.sourceTime,
-    }));
-  }
-
-  private async passTime(client: ClientBase, sourceTime: number): Promise<void> {
-    if (this.held.deadline === null || this.held.deadline >= sourceTime) return;
-    await this.overHeld(
-      client,
-      (after) => this.held.dueBefore(client, sourceTime, after, keysPerPassMax),
-      (decider) => decider.expire(sourceTime),
-    );
-  }
-
-  private async release(
-    client: ClientBase,
-    codes: readonly string[],
-    decisionOf: (held: HeldEvent) => Decision,
-  ): Promise<void> {
-    await this.overHeld(
-      client,
-      (after) => this.held.waitingFor(client, codes, after, keysPerPassMax),
-      (decider) => decider.release(codes, decisionOf),
-    );
-  }
-
-  private async overHeld(
-    client: ClientBase,
-    keysAfter: (after: string | null) => Promise<readonly HeldKey[]>,
-    act: (decider: Decider) => void,
-  ): Promise<void> {
-    let after: string | null = null;
-    for (;;) {
-      const keys: readonly HeldKey[] = await keysAfter(after);
-      const last = keys.at(-1);
-      if (last === undefined) break;
-      const mpans = new Set(keys.filter(({ isAsset }) => !isAsset).map(({ laneKey }) => laneKey));
-      const assets = new Set(keys.filter(({ isAsset }) => isAsset).map(({ laneKey }) => laneKey));
-      const state = await loadState(client, mpans, assets);
-      const decider = this.decider(state);
-      act(decider);
-      await this.write(client, state, decider.effects);
-      if (keys.length < keysPerPassMax) break;
-      after = last.laneKey;
-    }
-    this.held.forget();
-    await this.held.refresh(client);
   }
 
   /** Judges units from `from` on, until one must be preceded by something; answers with the first that is left. */
@@ -187,23 +116,19 @@ export class MeteringLane implements LaneDomain {
       next += 1;
     }
     await this.write(client, state, decider.effects);
-    if (referenceChangedAt !== null) await this.releaseForReference(client, referenceChangedAt);
+    if (referenceChangedAt !== null) await this.passes.afterReference(client, referenceChangedAt);
     return next;
-  }
-
-  private async releaseForReference(client: ClientBase, { event }: LaneEvent): Promise<void> {
-    const decision: Decision = { position: event.source, sourceTime: event.source.sourceTime };
-    await this.release(client, referenceCodes, () => decision);
   }
 
   private segmentEnd(units: readonly Unit[], from: number, moment: LaneMoment): number {
     const first = units[from];
     if (first === undefined) return from;
-    const isLoading = isLoadingAt(moment.loadCompleteAt, first);
+    const isLoading = isLoadingAt(moment.loadCompleteAt, beginOf(first));
     let end = from;
     for (; end < units.length; end += 1) {
       const unit = units[end];
-      if (unit === undefined || hasTruncate(unit) || isLoadingAt(moment.loadCompleteAt, unit) !== isLoading) break;
+      if (unit === undefined || hasTruncate(unit) || isLoadingAt(moment.loadCompleteAt, beginOf(unit)) !== isLoading)
+        break;
       if (this.held.deadline !== null && sourceTimeOf(unit) > this.held.deadline) break;
     }
     return end;
@@ -223,7 +148,7 @@ export class MeteringLane implements LaneDomain {
       lastReference = event;
       this.takeReference(decider.effects, event);
     }
-    const isLoading = isLoadingAt(moment.loadCompleteAt, unit);
+    const isLoading = isLoadingAt(moment.loadCompleteAt, beginOf(unit));
     if (lastReference === null) decider.unit(unit, isLoading);
     else
       decider.unit(
@@ -244,41 +169,47 @@ export class MeteringLane implements LaneDomain {
   }
 
   private load(client: ClientBase, units: readonly Unit[], from: number, to: number): Promise<BatchState> {
-    const mpans = new Set<string>();
-    const assets = new Set<string>();
-    for (let at = from; at < to; at += 1) {
-      for (const event of units[at]?.events ?? []) {
-        if (event.topic.endsWith('.meter-asset')) assets.add(event.key);
-        else if (!isReference(event, this.settings.source)) mpans.add(event.key);
-      }
-    }
-    return loadState(client, mpans, assets);
+    const keys = new LaneKeys(this.settings.source);
+    for (let at = from; at < to; at += 1) keys.add(units[at]?.events ?? []);
+    return loadState(client, keys.mpans, keys.assets);
   }
 
-  /** A truncate parts its transaction: what came before it is judged, then all rows go, then the rest is judged. */
-  private async truncatingUnit(client: ClientBase, unit: Unit, moment: LaneMoment): Promise<void> {
-    let part: LaneEvent[] = [];
-    for (const event of unit.events) {
-      if (event.event.recordType !== 'truncate') {
-        part.push(event);
-        continue;
+  /** Reference events count before everything, then truncates; what came before a truncate was never visible. */
+  private async largeUnit(client: ClientBase, unit: LargeUnit, moment: LaneMoment): Promise<void> {
+    await this.passes.before(client, unit.position, unit.sourceTime, moment);
+    const isLoading = isLoadingAt(moment.loadCompleteAt, unit.position);
+    const truncatedAt = new Map<string, number>();
+    let lastReference: LaneEvent | null = null;
+    const effects = new Effects();
+    for (const event of unit.leading) {
+      if (event.event.recordType === 'truncate') truncatedAt.set(event.topic, event.event.source.ordinal);
+      else {
+        lastReference = event;
+        this.takeReference(effects, event);
       }
-      await this.part(client, { ...unit, events: part }, moment);
-      part = [];
-      await this.truncate(client, event);
     }
-    await this.part(client, { ...unit, events: part }, moment);
+    await this.writer.write(client, this.referenceTables?.takeTouched() ?? [], effects.past);
+    for (const event of unit.leading) if (event.event.recordType === 'truncate') await this.truncate(client, event);
+    for await (const slice of unit.slices()) {
+      const visible = truncatedAt.size === 0 ? slice : afterTruncates(slice, truncatedAt, effects);
+      await this.slice(client, { ...unit.position, events: visible }, isLoading);
+    }
+    this.totals.add(effects);
+    if (lastReference !== null && this.held.waitsForReference) await this.passes.afterReference(client, lastReference);
   }
 
-  private async part(client: ClientBase, unit: Unit, moment: LaneMoment): Promise<void> {
-    if (unit.events.length > 0) await this.segment(client, [unit], 0, moment);
+  private async slice(client: ClientBase, unit: Unit, isLoading: boolean): Promise<void> {
+    const state = await this.load(client, [unit], 0, 1);
+    const decider = this.decider(state);
+    decider.unit(unit, isLoading);
+    await this.write(client, state, decider.effects);
   }
 
   private async truncate(client: ClientBase, event: LaneEvent): Promise<void> {
     const effects = new Effects();
     if (isReference(event, this.settings.source)) {
       this.takeReference(effects, event);
-      await this.writeReference(client, effects);
+      await this.writer.write(client, this.referenceTables?.takeTouched() ?? [], effects.past);
     } else {
       const { lane, partitions, source } = this.settings;
       await truncateLane(client, { lane, partitions, source }, event, effects);
@@ -288,27 +219,6 @@ export class MeteringLane implements LaneDomain {
     }
     this.totals.add(effects);
     await this.held.refresh(client);
-  }
-
-  private async stagedUnit(client: ClientBase, staged: StagedUnit, moment: LaneMoment): Promise<void> {
-    const first = staged.firstUnit();
-    if (first === null) return;
-    await this.passTo(client, first, moment);
-    const effects = new Effects();
-    let lastReference: LaneEvent | null = null;
-    for (const event of staged.reference) {
-      lastReference = event;
-      this.takeReference(effects, event);
-    }
-    await this.writeReference(client, effects);
-    this.totals.add(effects);
-    for (const event of staged.truncates) await this.truncate(client, event);
-    if (staged.truncates.length > 0) this.totals.addAll(await staged.dropTruncated(client));
-    for await (const events of staged.chunks(client, stagedEventsMax)) {
-      await this.segment(client, [{ ...first, events }], 0, moment);
-    }
-    await staged.clear(client);
-    if (lastReference !== null && this.held.waitsForReference) await this.releaseForReference(client, lastReference);
   }
 
   private decider(state: BatchState): Decider {
@@ -324,18 +234,63 @@ export class MeteringLane implements LaneDomain {
       this.report.warnings[code] = (this.report.warnings[code] ?? 0) + count;
     this.totals.add(effects);
   }
-
-  private async writeReference(client: ClientBase, effects: Effects): Promise<void> {
-    await this.writer.write(client, this.referenceTables?.takeTouched() ?? [], effects.past);
-  }
 }
 
 function sourceTimeOf(unit: Unit): number {
   return unit.events[0]?.event.source.sourceTime ?? 0;
 }
 
+function beginOf({ generation, lsn, events }: Unit): Position {
+  return { generation, lsn, ordinal: events[0]?.event.source.ordinal ?? 0 };
+}
+
 function hasTruncate(unit: Unit): boolean {
   return unit.events.some(({ event }) => event.recordType === 'truncate');
+}
+
+/** A unit with a truncate, which is judged in the same way whether it is large or not. */
+function largeUnitOf(unit: Unit, source: string): LargeUnit {
+  const leads = (event: LaneEvent): boolean => isReference(event, source) || event.event.recordType === 'truncate';
+  return {
+    position: beginOf(unit),
+    sourceTime: sourceTimeOf(unit),
+    leading: unit.events.filter(leads),
+    slices: async function* () {
+      const events = unit.events.filter((event) => !leads(event));
+      if (events.length > 0) yield await Promise.resolve(events);
+    },
+  };
+}
+
+/** What a truncate of the same transaction undid is counted, and not judged. */
+function afterTruncates(
+  events: readonly LaneEvent[],
+  truncatedAt: ReadonlyMap<string, number>,
+  effects: Effects,
+): readonly LaneEvent[] {
+  return events.filter(({ topic, event }) => {
+    const isVisible = event.source.ordinal > (truncatedAt.get(topic) ?? -1);
+    if (!isVisible) effects.count(topic, 'applied', 1);
+    return isVisible;
+  });
+}
+
+/** The keys of events of a lane, by what they are keys of. */
+class LaneKeys {
+  readonly mpans = new Set<string>();
+  readonly assets = new Set<string>();
+  private readonly source: string;
+
+  constructor(source: string) {
+    this.source = source;
+  }
+
+  add(events: readonly LaneEvent[]): void {
+    for (const event of events) {
+      if (event.topic.endsWith('.meter-asset')) this.assets.add(event.key);
+      else if (!isReference(event, this.source)) this.mpans.add(event.key);
+    }
+  }
 }
 
 function isReference(event: LaneEvent, source: string): boolean {

@@ -7,7 +7,6 @@ const receipts = receiptShelf('metering.receipt_inbox');
 
 /** Takes the receipts of flow 3 out of what a lane brings, and keeps them; everything else goes to the domain. */
 export function withReceipts(domain: LaneDomain, receiptTopic: string): LaneDomain {
-  let staged: OutcomeDelta[] = [];
   const isReceipt = (event: LaneEvent): boolean => event.topic === receiptTopic;
 
   return {
@@ -18,17 +17,16 @@ export function withReceipts(domain: LaneDomain, receiptTopic: string): LaneDoma
       const others = units.map((unit) => withoutReceipts(unit, isReceipt));
       return [...(await domain.apply(client, others, moment)), ...(await take(client, found))];
     },
-    stage: async (client, events) => {
-      staged.push(...(await take(client, events.filter(isReceipt))));
-      await domain.stage(
-        client,
-        events.filter((event) => !isReceipt(event)),
-      );
-    },
-    applyStaged: async (client, moment) => {
-      const taken = staged;
-      staged = [];
-      return [...(await domain.applyStaged(client, moment)), ...taken];
+    applyLarge: async (client, unit, moment) => {
+      const taken: OutcomeDelta[] = [];
+      const slices = async function* (): AsyncGenerator<readonly LaneEvent[]> {
+        for await (const slice of unit.slices()) {
+          taken.push(...(await take(client, slice.filter(isReceipt))));
+          yield slice.filter((event) => !isReceipt(event));
+        }
+      };
+      const others = { ...unit, slices };
+      return [...(await domain.applyLarge(client, others, moment)), ...taken];
     },
     deadline: () => domain.deadline(),
   };

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { CopyText } from './copy-rows.ts';
 import { copyField, copyNull, copyTextArray, timestampText } from './copy-text.ts';
 import type { Effects, HeldRow, Rejection } from './effects.ts';
 import type { KeyState } from './key-state.ts';
@@ -21,16 +22,12 @@ export async function writeTrouble(
   effects: Effects,
   states: Iterable<KeyState>,
 ): Promise<void> {
-  await copyRows(client, copyRejections, effects.rejections.map(rejectionRow));
+  await copyRows(client, copyRejections, CopyText.of(effects.rejections.map(rejectionRow)));
   if (effects.resolutions.length > 0) await resolve(client, effects);
   if (effects.heldRemoved.length > 0) {
     await client.query('DELETE FROM metering.held WHERE held_id = ANY($1)', [effects.heldRemoved]);
   }
-  await copyRows(
-    client,
-    copyHeld,
-    [...effects.heldAdded.values()].map((row) => heldRow(lane, row)),
-  );
+  await copyRows(client, copyHeld, CopyText.of([...effects.heldAdded.values()].map((row) => heldRow(lane, row))));
   const troubled = [...states].filter(({ troubleTouched }) => troubleTouched);
   const known = troubled.filter(({ hadTrouble }) => hadTrouble);
   if (known.length > 0) {
@@ -40,11 +37,7 @@ export async function writeTrouble(
       [known.map(({ laneKey }) => laneKey), known.map(({ table }) => table.entity), known.map(({ key }) => key)],
     );
   }
-  await copyRows(
-    client,
-    copyLast,
-    troubled.flatMap((state) => lastRow(lane, state)),
-  );
+  await copyRows(client, copyLast, CopyText.of(troubled.flatMap((state) => lastRow(lane, state))));
 }
 
 async function resolve(client: ClientBase, { resolutions }: Effects): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { finished } from 'node:stream/promises';
+import { CopyText } from './copy-rows.ts';
 import { copyField, decidedFields, endingFields, itemFields, recordOf, stampFields } from './copy-text.ts';
 import { type EntityTable, entityTables, type ItemKind } from './entities.ts';
 import type { KeyState } from './key-state.ts';
@@ -8,11 +9,11 @@ import { statementsOf, type TableStatements } from './statements.ts';
 import type { Items, PastVersion } from './versions.ts';
 
 /** Sends rows in COPY's text format. */
-export async function copyRows(client: ClientBase, copy: string, rows: readonly string[]): Promise<void> {
-  if (rows.length === 0) return;
+export async function copyRows(client: ClientBase, copy: string, rows: CopyText): Promise<void> {
+  if (rows.count === 0) return;
   const stream = client.query(copyFrom(copy));
   const done = finished(stream);
-  stream.end(Buffer.from(rows.join('')));
+  stream.end(rows.bytes);
   await done;
 }
 
@@ -20,10 +21,10 @@ export async function copyRows(client: ClientBase, copy: string, rows: readonly 
 const fewRows = 100;
 
 interface TableRows {
-  readonly added: string[];
-  readonly changed: string[];
-  readonly gone: string[];
-  readonly past: string[];
+  readonly added: CopyText;
+  readonly changed: CopyText;
+  readonly gone: CopyText;
+  readonly past: CopyText;
 }
 
 /**
@@ -34,6 +35,8 @@ export class VersionWriter {
   private readonly statements = new Map<EntityTable, TableStatements>();
   private readonly prepared = new WeakSet<ClientBase>();
   private readonly dirty = new Set<EntityTable>();
+  /** Empty between two writes; their memory is used again. */
+  private readonly rows = new Map<EntityTable, TableRows>();
 
   constructor() {
     for (const table of Object.values(entityTables)) this.statements.set(table, statementsOf(table));
@@ -42,6 +45,7 @@ export class VersionWriter {
   /** To be called when a transaction begins. */
   async begin(client: ClientBase): Promise<void> {
     this.dirty.clear();
+    this.rows.clear();
     if (this.prepared.has(client)) return;
     const create = [...this.statements.values()].flatMap(({ createTemporary }) => createTemporary);
     // The planner knows nothing of temporary tables: keys are few against the store, so that every look-up is by index.
@@ -51,44 +55,40 @@ export class VersionWriter {
   }
 
   async write(client: ClientBase, states: Iterable<KeyState>, past: readonly PastVersion[]): Promise<void> {
-    const rows = new Map<EntityTable, TableRows>();
-    const rowsOf = (table: EntityTable): TableRows => {
-      let found = rows.get(table);
-      if (found === undefined) {
-        found = { added: [], changed: [], gone: [], past: [] };
-        rows.set(table, found);
-      }
-      return found;
-    };
-    for (const state of states) if (state.touched) addState(rowsOf(state.table), state);
+    for (const state of states) if (state.touched) addState(this.rowsOf(state.table), state);
     for (const { table, version, ending } of past) {
-      rowsOf(table).past.push(
+      this.rowsOf(table).past.add(
         `${itemFields(table, version.items)}${stampFields(version)}\t${decidedFields(version)}\t${endingFields(ending)}\n`,
       );
     }
-    for (const [table, ofTable] of rows) await this.writeTable(client, table, ofTable);
+    for (const [table, ofTable] of this.rows) await this.writeTable(client, table, ofTable);
+  }
+
+  private rowsOf(table: EntityTable): TableRows {
+    let found = this.rows.get(table);
+    if (found === undefined) {
+      found = { added: new CopyText(), changed: new CopyText(), gone: new CopyText(), past: new CopyText() };
+      this.rows.set(table, found);
+    }
+    return found;
   }
 
   private async writeTable(client: ClientBase, table: EntityTable, rows: TableRows): Promise<void> {
     const statements = this.statements.get(table) ?? statementsOf(table);
-    const isFew = rows.changed.length + rows.gone.length <= fewRows;
+    const isFew = rows.changed.count + rows.gone.count <= fewRows;
     if (isFew) await this.writeFew(client, table, rows);
     else await this.writeMany(client, table, statements, rows);
     await copyRows(client, statements.copyNew, rows.added);
     await copyRows(client, statements.copyPast, rows.past);
+    for (const one of [rows.added, rows.changed, rows.gone, rows.past]) one.clear();
   }
 
   /** Temporary tables must be emptied when the transaction ends, which takes longer than a few rows do. */
   private async writeFew(client: ClientBase, table: EntityTable, rows: TableRows): Promise<void> {
     const statements = this.statements.get(table) ?? statementsOf(table);
-    const few = async (
-      act: string,
-      text: string,
-      columns: readonly string[],
-      lines: readonly string[],
-    ): Promise<void> => {
-      if (lines.length === 0) return;
-      const records = JSON.stringify(lines.map((line) => recordOf(columns, line)));
+    const few = async (act: string, text: string, columns: readonly string[], of: CopyText): Promise<void> => {
+      if (of.count === 0) return;
+      const records = JSON.stringify(of.lines().map((line) => recordOf(columns, line)));
       await client.query({ name: `concord_${act}_${table.entity}`, text, values: [records] });
     };
     await few('remove', statements.removeFew, statements.goneColumns, rows.gone);
@@ -103,12 +103,12 @@ export class VersionWriter {
   ): Promise<void> {
     if (this.dirty.has(table)) await client.query(statements.clearTemporary);
     this.dirty.add(table);
-    if (gone.length > 0) {
+    if (gone.count > 0) {
       await copyRows(client, statements.copyGone, gone);
       await client.query(statements.endGone);
       await client.query(statements.remove);
     }
-    if (changed.length > 0) {
+    if (changed.count > 0) {
       await copyRows(client, statements.copyChanged, changed);
       await client.query(statements.endChanged);
       await client.query(statements.update);
@@ -120,14 +120,14 @@ function addState(rows: TableRows, state: KeyState): void {
   const { table, stored, made, ending, timeline } = state;
   if (made === null) {
     if (stored !== null && ending !== null) {
-      rows.gone.push(`${keyFields(table, stored.items)}${endingFields(ending)}\n`);
+      rows.gone.add(`${keyFields(table, stored.items)}${endingFields(ending)}\n`);
     }
     return;
   }
   const kept = table.entity === 'metering_point' ? `\t${copyField(timeline)}` : '';
   const row = `${itemFields(table, made.items)}${stampFields(made)}\t${decidedFields(made)}${kept}`;
-  if (stored === null || ending === null) rows.added.push(`${row}\n`);
-  else rows.changed.push(`${row}\t${endingFields(ending)}\n`);
+  if (stored === null || ending === null) rows.added.add(`${row}\n`);
+  else rows.changed.add(`${row}\t${endingFields(ending)}\n`);
 }
 
 /** The key's items in the table's order, each followed by a tab. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import type { DecodedEvent, RecordType } from '../../avro/envelope.ts';
 import { freshDatabase, type TestDatabase } from '../../test/database.fixture.ts';
 import type { LaneEvent, LaneMoment, Unit } from '../sink/contract.ts';
+import { largeUnitOf } from '../sink/large-unit.fixture.ts';
 import { createInboxDomain } from './inbox.ts';
 import { inboxTables } from './inbox-tables.ts';
 
@@ -211,11 +212,10 @@ describe('the inbox', () => {
     });
   });
 
-  test('a staged transaction is taken slice by slice and counted at its end', async () => {
-    const domain = createInboxDomain(0);
-    await domain.stage(client, [rejection('rejection')]);
-    await domain.stage(client, [rejection('resolution', resolved)]);
-    const deltas = await domain.applyStaged(client, moment);
+  test('a large transaction is taken slice by slice and counted as a whole', async () => {
+    const events = [rejection('rejection'), rejection('resolution', resolved)];
+    const large = largeUnitOf({ generation: 1, lsn: 10, events });
+    const deltas = await createInboxDomain(0).applyLarge(client, large, moment);
     expect(deltas.reduce((sum, { delta }) => sum + delta, 0)).toBe(2);
     expect(await stored()).toMatchObject([{ status: 'resolved' }]);
   });

@@ -15,8 +15,6 @@ const receipts = receiptShelf('inbox.receipt');
 
 /** Flow 3 and the receipts of flows 1 and 2, as the registration side keeps them: tables of `inboxTables`. */
 export function createInboxDomain(lane: number): LaneDomain {
-  const staged: OutcomeDelta[] = [];
-
   async function take(client: ClientBase, events: readonly LaneEvent[]): Promise<readonly OutcomeDelta[]> {
     const counted = lane === 0 ? events : events.filter(({ event }) => event.recordType !== 'truncate');
     const isRejection = ({ topic }: LaneEvent): boolean => topic.endsWith('.rejection');
@@ -37,11 +35,11 @@ export function createInboxDomain(lane: number): LaneDomain {
         client,
         units.flatMap(({ events }) => events),
       ),
-    // Rows do not depend on each other, and the sink commits all slices together: nothing must wait for the last one.
-    stage: async (client, events) => {
-      staged.push(...(await take(client, events)));
+    applyLarge: async (client, unit) => {
+      const deltas = [...(await take(client, unit.leading))];
+      for await (const slice of unit.slices()) deltas.push(...(await take(client, slice)));
+      return deltas;
     },
-    applyStaged: () => Promise.resolve(staged.splice(0)),
     deadline: () => null,
   };
 }

@@ -25,6 +25,21 @@ export interface Unit {
   readonly events: readonly LaneEvent[];
 }
 
+/**
+ * One source transaction within one lane that is too large to be held decoded. It is judged as a whole, in slices: what is
+ * judged together (all events of a key) is in one slice.
+ */
+export interface LargeUnit {
+  /** The position of its first event. */
+  readonly position: Position;
+  /** Epoch microseconds (P3). */
+  readonly sourceTime: number;
+  /** Events of reference topics and truncates, in position order. */
+  readonly leading: readonly LaneEvent[];
+  /** All others; within a slice in position order. To be read once, to the end. */
+  slices(): AsyncIterable<readonly LaneEvent[]>;
+}
+
 /** What is known of the source when a batch is judged. */
 export interface LaneMoment {
   readonly source: string;
@@ -61,10 +76,8 @@ export interface LaneDomain {
    * lane) and truncates (one in every partition) count in lane 0 only.
    */
   apply(client: ClientBase, units: readonly Unit[], moment: LaneMoment): Promise<readonly OutcomeDelta[]>;
-  /** Part of a transaction too large for the buffer: kept (a temporary table of this PostgreSQL transaction) unjudged. */
-  stage(client: ClientBase, events: readonly LaneEvent[]): Promise<void>;
-  /** Judges all that was staged as one unit. */
-  applyStaged(client: ClientBase, moment: LaneMoment): Promise<readonly OutcomeDelta[]>;
+  /** Judges and applies one unit that is too large to be given to `apply`; the same deltas. */
+  applyLarge(client: ClientBase, unit: LargeUnit, moment: LaneMoment): Promise<readonly OutcomeDelta[]>;
   /** The source time (epoch microseconds) from which on `apply` must be called even without units; null for never. */
   deadline(): number | null;
 }

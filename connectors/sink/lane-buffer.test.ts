@@ -90,4 +90,41 @@ describe('a partition of a lane', () => {
       letter: { offset: 10, reason: expect.stringContaining('other') },
     });
   });
+
+  test('fetches the schemas of what comes while others are fetched', async () => {
+    const asked: number[][] = [];
+    const { queues } = bufferOf();
+    const waiting: (() => void)[] = [];
+    const slow = {
+      ...decoder,
+      prepare: (ids: Iterable<number>) => {
+        asked.push([...ids]);
+        return new Promise<void>((resolve) => waiting.push(resolve));
+      },
+    };
+    const buffer = new LaneBuffer(queues, 1_000_000, { pause: () => {}, resume: () => {} }, slow);
+    const withSchema = (offset: number, id: number) => {
+      const value = Buffer.from([0, 0, 0, 0, id]);
+      return {
+        ...batchOf('test.a', 0, offset, offset + 1, [{ offset, key: null, value, headers: {} }]),
+        highWatermark: 100,
+      };
+    };
+    buffer.accept(withSchema(10, 1));
+    let done = false;
+    const prepared = buffer.prepared().then(() => {
+      done = true;
+    });
+    buffer.accept(withSchema(11, 2));
+    waiting[0]?.();
+    await Promise.resolve();
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    expect(asked).toEqual([[1], [2]]);
+    expect(done).toBe(false);
+    waiting[1]?.();
+    await prepared;
+    expect(asked).toHaveLength(2);
+  });
 });

@@ -65,13 +65,17 @@ export class LaneBuffer {
     return true;
   }
 
-  /** Fetches the writers' schemas of what has come, so that reading needs no waiting. Null when all are there. */
-  prepare(): Promise<void> | null {
-    if (this.schemaIds.size === 0) return null;
-    const ids = this.schemaIds;
-    this.schemaIds = new Set();
-    for (const id of ids) this.preparedIds.add(id);
-    return this.decoder.prepare(ids);
+  /**
+   * Resolves when the writers' schemas of all that has come are there, so that reading needs no waiting. More may come
+   * while schemas are fetched: then those are fetched too.
+   */
+  async prepared(): Promise<void> {
+    while (this.schemaIds.size > 0) {
+      const ids = this.schemaIds;
+      this.schemaIds = new Set();
+      await this.decoder.prepare(ids);
+      for (const id of ids) this.preparedIds.add(id);
+    }
   }
 
   /** Resumes what has drained. With hysteresis: each resume costs a fetch. */

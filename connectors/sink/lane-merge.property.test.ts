@@ -101,7 +101,12 @@ function run(log: Log, choices: readonly number[], bufferBytesMax: number, limit
     [new ReferenceCursor(reference, beginning, start), ...queues],
     progress,
     { through: beginning, sourceTime: 0 },
-    { batchEventsMax: limits.batch, batchBytesMax: 1_000_000, unitEventsMax: limits.unit },
+    {
+      batchEventsMax: limits.batch,
+      batchBytesMax: 1_000_000,
+      unitEventsMax: limits.unit,
+      unitBytesMax: bufferBytesMax / 2,
+    },
   );
   const fetched = new Map<string, number>();
   const units: [number, string[]][] = [];
@@ -157,7 +162,7 @@ function run(log: Log, choices: readonly number[], bufferBytesMax: number, limit
         continue;
       }
       slices += 1;
-      staged.push(...step.events.map(({ key }) => key));
+      staged.push(...step.events.map(({ event }) => event.key));
       if (step.reach !== null) {
         const keys = staged.sort((a, b) => Number(a.split('.')[1]) - Number(b.split('.')[1]));
         assertComplete(step.reach.through.lsn, keys);

@@ -2,11 +2,11 @@ import { comparePositions, type Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { LaneEvent, Unit } from './contract.ts';
-import type { Head, LanePartition } from './lane-partition.ts';
-import { LargeUnit } from './large-unit.ts';
+import type { EventHead, Head, LanePartition } from './lane-partition.ts';
 import type { ProgressLog } from './progress-log.ts';
 import { compareTransactions, justBefore } from './sequence.ts';
 import type { DeadLetter, SinkLimits } from './settings.ts';
+import { UnitInParts } from './unit-in-parts.ts';
 
 export interface PartitionOffset {
   readonly topic: string;
@@ -39,18 +39,21 @@ export type Step =
    */
   | {
       readonly kind: 'slice';
-      readonly events: readonly LaneEvent[];
+      readonly events: readonly EventHead[];
       readonly letters: readonly DeadLetter[];
       readonly reach: Reach | null;
     }
   /** No event is complete; the lane is known to be at `reach`. */
   | { readonly kind: 'idle'; readonly reach: Reach };
 
-type MergeLimits = Pick<SinkLimits, 'batchEventsMax' | 'batchBytesMax' | 'unitEventsMax'>;
+type MergeLimits = Pick<SinkLimits, 'batchEventsMax' | 'batchBytesMax' | 'unitEventsMax' | 'unitBytesMax'>;
 
 interface OpenUnit extends Position {
   readonly events: LaneEvent[];
 }
+
+/** So many events of a large unit are looked at between two looks at everything else. */
+const partEventsMax = 500;
 
 /**
  * Merges the partitions of a lane into the source's commit order (P13) and cuts it into source transactions (P14).
@@ -65,7 +68,7 @@ export class LaneMerge {
   private readonly limits: MergeLimits;
   private through: Position;
   private sourceTime: number;
-  private large: LargeUnit | null = null;
+  private large: UnitInParts | null = null;
   /** By partition, where it stood before the unit that is being taken. */
   private readonly markedOffsets: Float64Array;
   private readonly markedTaken: Position[];
@@ -93,7 +96,7 @@ export class LaneMerge {
     if (head === undefined) return { kind: 'idle', reach: this.reachTo(complete) };
     if (compareTransactions(head.position, complete) <= 0) return this.nextBatch(complete);
     if (!this.isTooLarge(head.position, complete)) return { kind: 'idle', reach: this.reachTo(complete) };
-    this.large = new LargeUnit(head.position);
+    this.large = new UnitInParts(head.position);
     return this.nextSlice(this.large, complete);
   }
 
@@ -117,13 +120,15 @@ export class LaneMerge {
   }
 
   /**
-   * Whether the transaction at `position`, which comes next, can not become complete by waiting: everything before it
-   * is known, and a partition that holds back the knowledge of it is paused because it is full of it.
+   * Whether the transaction at `position`, which comes next, is too large to be waited for: everything before it is
+   * known, and a partition that holds back the knowledge of it is full of it.
    */
   private isTooLarge(position: Position, complete: Position): boolean {
     if (compareTransactions(complete, justBefore(position)) < 0) return false;
     return this.partitions.some(
-      (partition) => partition.paused && compareTransactions(this.known(partition), position) < 0,
+      (partition) =>
+        (partition.paused || partition.bytes > this.limits.unitBytesMax) &&
+        compareTransactions(this.known(partition), position) < 0,
     );
   }
 
@@ -132,6 +137,7 @@ export class LaneMerge {
     const letters: DeadLetter[] = [];
     let lettersBefore = 0;
     let unit: OpenUnit | undefined;
+    let heads: EventHead[] = [];
     let events = 0;
     let bytes = 0;
     for (let smallest = this.smallest(); smallest !== undefined; smallest = this.smallest()) {
@@ -152,14 +158,16 @@ export class LaneMerge {
         const { generation, lsn, ordinal } = head.position;
         unit = { generation, lsn, ordinal, events: [] };
         units.push(unit);
+        heads = [];
       }
+      heads.push(head);
       unit.events.push(head.event);
       events += 1;
       bytes += head.bytes;
       smallest.take();
       if (unit.events.length > this.limits.unitEventsMax) {
         units.pop();
-        this.large = new LargeUnit(unit, unit.events, letters.splice(lettersBefore));
+        this.large = new UnitInParts(unit, heads, letters.splice(lettersBefore));
         if (units.length === 0 && letters.length === 0) return this.nextSlice(this.large, complete);
         return { kind: 'batch', units, letters, reach: this.reachAfter(units) };
       }
@@ -168,20 +176,25 @@ export class LaneMerge {
     return { kind: 'batch', units, letters, reach: this.reachTo(complete) };
   }
 
-  private nextSlice(large: LargeUnit, complete: Position): Step {
-    let head = this.smallest()?.peek();
-    while (head !== undefined && large.length < this.limits.batchEventsMax && large.covers(head.position)) {
-      large.add(head);
-      this.smallest()?.take();
-      head = this.smallest()?.peek();
-    }
-    const slice = large.cut(this.limits.batchEventsMax);
-    const moreHere = large.length > 0 || (head !== undefined && large.covers(head.position));
+  private nextSlice(large: UnitInParts, complete: Position): Step {
+    const slice = large.cut(this.headsOf(large, Math.min(partEventsMax, this.limits.batchEventsMax)));
+    const head = this.smallest()?.peek();
+    const moreHere = head !== undefined && large.covers(head.position);
     if (moreHere || compareTransactions(large.position, complete) > 0) return { kind: 'slice', ...slice, reach: null };
     this.large = null;
     this.advance(large.last, large.sourceTime);
     this.markPartitions();
     return { kind: 'slice', ...slice, reach: this.marked() };
+  }
+
+  private *headsOf(large: UnitInParts, max: number): Generator<Head> {
+    for (let taken = 0; taken < max; taken += 1) {
+      const smallest = this.smallest();
+      const head = smallest?.peek();
+      if (smallest === undefined || head === undefined || !large.covers(head.position)) return;
+      smallest.take();
+      yield head;
+    }
   }
 
   /** The partition whose head comes first. */

@@ -2,9 +2,20 @@ import type { Position } from '../../avro/position.ts';
 import type { LaneEvent } from './contract.ts';
 import type { DeadLetter } from './settings.ts';
 
+export interface EventHead {
+  readonly kind: 'event';
+  readonly position: Position;
+  readonly event: LaneEvent;
+  /** The partition's rank. */
+  readonly rank: number;
+  /** The record's value as it came; null for an event of a reference topic, which is kept decoded. */
+  readonly value: Buffer | null;
+  readonly bytes: number;
+}
+
 /** The oldest record of a partition that is not taken yet. */
 export type Head =
-  | { readonly kind: 'event'; readonly position: Position; readonly event: LaneEvent; readonly bytes: number }
+  | EventHead
   /** A record that can not be read stands right after its predecessor. */
   | { readonly kind: 'letter'; readonly position: Position; readonly letter: DeadLetter; readonly bytes: number };
 
@@ -24,6 +35,8 @@ export interface LanePartition {
   /** The offset after everything that was fetched. */
   readonly fetchedOffset: number;
   readonly paused: boolean;
+  /** What is fetched and not taken; 0 where that is kept anyway. */
+  readonly bytes: number;
   /** Throws faults. */
   peek(): Head | undefined;
   take(): void;

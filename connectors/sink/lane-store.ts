@@ -2,16 +2,17 @@ import type { PoolClient } from 'pg';
 import { comparePositions, type Position } from '../../avro/position.ts';
 import { monotonicMs } from '../../runtime/clock.ts';
 import { AppliedPosition, type LaneState } from './applied-position.ts';
-import type { LaneDomain, LaneEvent, LaneMoment, Outcome, OutcomeDelta, Unit } from './contract.ts';
+import type { LaneDomain, LaneEvent, LaneMoment, LargeUnit, Outcome, OutcomeDelta, Unit } from './contract.ts';
 import type { PartitionOffset, Reach } from './lane-merge.ts';
 import { OutcomeTally } from './outcome-tally.ts';
 import type { DeadLetter, SinkDependencies, SinkSettings } from './settings.ts';
+import type { Spool } from './spool.ts';
 
 /** A zombie that hangs in the middle of a transaction must let go of its lane some day. */
 const idleInTransactionLimit = '10min';
 
 /**
- * One lane's connection to the store, its position and its domain. Each of its calls but the staging ones is one
+ * One lane's connection to the store, its position and its domain. Each of its calls but `spill` is one
  * transaction: the lane is locked and compared, the domain applies, and everything that says so is written and
  * committed. After a rejection the lane must be opened anew, which tells what was committed.
  */
@@ -29,6 +30,8 @@ export class LaneStore {
   private writtenAtMs = Number.NEGATIVE_INFINITY;
   private receiptAtMs = Number.NEGATIVE_INFINITY;
   private tally: OutcomeTally;
+  /** The transaction of a unit that is being spilled is open. */
+  private begun = false;
 
   private constructor(
     settings: SinkSettings,
@@ -59,7 +62,10 @@ export class LaneStore {
     const client = await dependencies.pool.connect();
     client.on('error', onBroken);
     try {
-      await client.query(`SET idle_in_transaction_session_timeout = '${idleInTransactionLimit}'`);
+      // A commit that a crash of the server undoes takes its position with it, and Kafka has the events still.
+      await client.query(
+        `SET idle_in_transaction_session_timeout = '${idleInTransactionLimit}'; SET synchronous_commit = off`,
+      );
       const { storeSchema, source, receiver, receiptTopics, laneTopics, referenceTopics } = settings;
       const position = new AppliedPosition(storeSchema, source, lane, receiver, receiptTopics);
       const state = await position.open(client, lane === 0 ? [...laneTopics, ...referenceTopics] : laneTopics);
@@ -85,18 +91,30 @@ export class LaneStore {
     await this.commit(letters, reach);
   }
 
-  /** Begins the transaction in which a unit too large for memory is staged. */
-  async beginStaging(): Promise<void> {
-    await this.position.begin(this.client);
+  /** Makes room in a unit that is not complete, in the transaction in which it will be applied. */
+  async spill(unit: Spool): Promise<void> {
+    if (!this.begun) await this.position.begin(this.client);
+    this.begun = true;
+    await unit.spill(this.client);
   }
 
-  async stage(events: readonly LaneEvent[]): Promise<void> {
-    this.tally.expect(events);
-    await this.domain.stage(this.client, events);
-  }
-
-  async applyStaged(letters: readonly DeadLetter[], moment: LaneMoment, reach: Reach): Promise<void> {
-    this.tally.add(await this.domain.applyStaged(this.client, moment));
+  async applyLarge(unit: Spool, letters: readonly DeadLetter[], moment: LaneMoment, reach: Reach): Promise<void> {
+    if (!this.begun) await this.position.begin(this.client);
+    const { tally } = this;
+    tally.expect(unit.leading);
+    const counted: LargeUnit = {
+      position: unit.position,
+      sourceTime: unit.sourceTime,
+      leading: unit.leading,
+      slices: async function* () {
+        for await (const slice of unit.slices()) {
+          tally.expect(slice);
+          yield slice;
+        }
+      },
+    };
+    tally.add(await this.domain.applyLarge(this.client, counted, moment));
+    this.begun = false;
     await this.commit(letters, reach);
   }
 

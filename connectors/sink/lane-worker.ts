@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { beginning, type Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import { monotonicMs, nowMicros, pause } from '../../runtime/clock.ts';
@@ -10,8 +11,9 @@ import { LaneStore } from './lane-store.ts';
 import { PartitionQueue } from './partition-queue.ts';
 import { eventsUpTo, ReferenceCursor } from './reference-log.ts';
 import { type LaneReport, newLaneReport, observe } from './report.ts';
-import type { SinkDependencies, SinkSettings } from './settings.ts';
+import type { DeadLetter, SinkDependencies, SinkSettings } from './settings.ts';
 import type { SourceView } from './source-view.ts';
+import { Spool } from './spool.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** What a lane hands to the subscriber. */
@@ -56,7 +58,8 @@ export class LaneWorker {
     const queues = settings.laneTopics.map((topic, index) => {
       const start = starts.get(partitionName(topic, lane)) ?? { nextOffset: 0, taken: beginning };
       const rank = settings.referenceTopics.length + index;
-      return new PartitionQueue(settings.source, topic, lane, rank, start, dependencies.eventDecoder);
+      const identityItem = settings.identityItems[topic] ?? null;
+      return new PartitionQueue(settings.source, topic, lane, rank, start, dependencies.eventDecoder, identityItem);
     });
     this.buffer = new LaneBuffer(queues, settings.limits.laneBufferBytesMax, outlet, dependencies.eventDecoder);
     this.report = { ...newLaneReport(), position: through, sourceTime };
@@ -118,11 +121,11 @@ export class LaneWorker {
       const merge = await this.prime();
       while (!this.stopping) {
         // Fetched first, so that merging never waits with half a unit in its hands.
-        await this.buffer.prepare();
+        await this.buffer.prepared();
         const step = merge.next();
         this.buffer.drained();
         if (step.kind === 'batch') await this.applyBatch(step);
-        else if (step.kind === 'slice') await this.applySlices(step, merge);
+        else if (step.kind === 'slice') await this.applyLarge(step, merge);
         else await this.idle(step.reach);
       }
     } catch (error) {
@@ -171,32 +174,34 @@ export class LaneWorker {
     }
   }
 
-  /** A transaction too large for memory: all of it in one transaction of the store, while it is being fetched. */
-  private async applySlices(first: Slice, merge: LaneMerge): Promise<void> {
+  /** A transaction too large to be held decoded: kept as it came while it is fetched, and applied when it is complete. */
+  private async applyLarge(first: Slice, merge: LaneMerge): Promise<void> {
     const startedAt = monotonicMs();
+    const { limits } = this.settings;
     this.report.state = 'staging';
-    await this.store.beginStaging();
-    const letters = [...first.letters];
-    let events = 0;
+    const unit = new Spool(this.lane, this.dependencies.eventDecoder, limits.unitEventsMax);
+    const letters: DeadLetter[] = [];
     for (let slice = first; ; slice = await this.nextSlice(merge)) {
       if (this.stopping) return;
       letters.push(...slice.letters);
-      events += slice.events.length;
-      if (slice.events.length > 0) await this.store.stage(slice.events);
+      unit.add(slice.events);
+      if (unit.bytes > limits.spoolBytesMax) await this.store.spill(unit);
       if (slice.reach !== null) {
-        await this.store.applyStaged(letters, this.momentAt(slice.reach), slice.reach);
-        this.applied(slice.reach, events, letters.length, startedAt);
+        await this.store.applyLarge(unit, letters, this.momentAt(slice.reach), slice.reach);
+        this.applied(slice.reach, unit.events, letters.length, startedAt);
         this.report.state = 'running';
         return;
       }
+      // Much is there already: others must have their turn.
+      await setImmediate();
     }
   }
 
   private async nextSlice(merge: LaneMerge): Promise<Slice> {
     for (;;) {
-      await this.buffer.prepare();
+      await this.buffer.prepared();
       const step = merge.next();
-      if (step.kind !== 'slice') throw new Error('a unit that is being staged is not followed by another');
+      if (step.kind !== 'slice') throw new Error('a unit that comes in parts is not followed by another');
       this.buffer.drained();
       this.measure();
       if (this.stopping || step.events.length > 0 || step.letters.length > 0 || step.reach !== null) return step;

@@ -30,6 +30,7 @@ export class PartitionQueue implements LanePartition {
   private readonly source: string;
   private readonly decoder: Decoder<DecodedEvent>;
   private readonly sequence: Sequence;
+  private readonly identityItem: string | null;
   private segments: Segment[] = [];
   private first = 0;
   private head: Head | undefined;
@@ -44,6 +45,7 @@ export class PartitionQueue implements LanePartition {
     rank: number,
     start: PartitionStart,
     decoder: Decoder<DecodedEvent>,
+    identityItem: string | null = null,
   ) {
     this.source = source;
     this.topic = topic;
@@ -54,6 +56,7 @@ export class PartitionQueue implements LanePartition {
     this.taken = start.taken;
     this.sequence = new Sequence(start.taken);
     this.decoder = decoder;
+    this.identityItem = identityItem;
   }
 
   /** The offset from which everything is still to be taken. */
@@ -111,13 +114,16 @@ export class PartitionQueue implements LanePartition {
     }
     const key = segment.keyText;
     const offset = segment.offset;
-    if (!this.sequence.admit(event.source, key, event.recordType)) {
+    const identity = this.identityItem === null ? key : `${key}\n${String(event[this.identityItem])}`;
+    if (!this.sequence.admit(event.source, identity, event.recordType)) {
       this.duplicates += 1;
       return undefined;
     }
     return {
       kind: 'event',
       position: event.source,
+      rank: this.rank,
+      value,
       event: { topic: this.topic, partition: this.partition, offset, key, event },
       bytes,
     };

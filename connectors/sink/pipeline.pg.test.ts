@@ -186,27 +186,33 @@ describe('the sink', () => {
     expect(await rows()).toEqual(['x']);
   });
 
-  test('a transaction larger than the buffer is staged and applied as one', async () => {
+  test.each([
+    { name: 'kept in memory', spoolBytesMax: 10_000_000 },
+    { name: 'spilled to the store', spoolBytesMax: 100_000 },
+  ])('a transaction larger than the buffer is $name and applied as one', async ({ spoolBytesMax }) => {
     const bench = benchOf(topics, pool);
-    start(bench, { limits: { ...settings.limits, batchEventsMax: 100, laneBufferBytesMax: 20_000 } });
+    const limits = { ...settings.limits, batchEventsMax: 100, laneBufferBytesMax: 20_000, unitEventsMax: 300 };
+    start(bench, { limits: { ...limits, spoolBytesMax } });
     const large = Array.from({ length: 2_000 }, (_, index) => (index % 2 === 0 ? a : b)(0, `k${index}`));
     topics.commit([a(0, 'before')]);
     topics.commit(large);
     topics.commit([a(0, 'after')]);
     await applied(2_002);
-    expect(bench.domains.get(0)?.staged).toBe(2_000);
+    const slices = bench.domains.get(0)?.slices ?? [];
+    expect(slices.length).toBeGreaterThan(4);
+    expect(new Set(slices.flatMap((slice) => slice.map(({ key }) => key))).size).toBe(2_000);
     expect(await outcomes()).toEqual({ 'test.a applied': 1_002, 'test.b applied': 1_000 });
   });
 
-  test('an instance that dies while it stages leaves nothing, and the next one stages from the start', async () => {
-    const limits = { ...settings.limits, batchEventsMax: 100, laneBufferBytesMax: 20_000 };
+  test('an instance that dies while it gathers leaves nothing, and the next one gathers from the start', async () => {
+    const limits = { ...settings.limits, batchEventsMax: 100, laneBufferBytesMax: 20_000, spoolBytesMax: 10_000 };
     const first = benchOf(topics, pool);
     const dying = start(first, { limits });
     const half = Array.from({ length: 1_000 }, (_, index) => a(0, `k${index}`));
     const lsn = topics.commit(half, { complete: false });
     await until(
-      () => Promise.resolve(first.domains.get(0)?.staged ?? 0),
-      (staged) => staged === 1_000,
+      () => Promise.resolve(first.report.lanes.get(0)),
+      (lane) => lane?.state === 'staging' && lane.lagEvents === 0 && lane.bufferedBytes === 0,
     );
     await dying.stop();
     expect(await rows()).toEqual([]);

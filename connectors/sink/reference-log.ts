@@ -27,6 +27,8 @@ export class ReferenceLog {
     this.heads.push({
       kind: 'event',
       position: event.source,
+      rank: this.rank,
+      value: null,
       event: { topic: this.topic, partition: 0, offset, key, event },
       bytes,
     });
@@ -45,6 +47,7 @@ export class ReferenceCursor implements LanePartition {
   readonly rank: number;
   readonly kept: boolean;
   readonly paused = false;
+  readonly bytes = 0;
   taken: Position;
   private readonly log: ReferenceLog;
   private readonly released: Position;
@@ -107,7 +110,7 @@ function offsetOf(head: Head): number {
 /** All reference events at or below a position, in order. */
 export function eventsUpTo(logs: readonly ReferenceLog[], position: Position) {
   return logs
-    .flatMap((log) => log.heads.flatMap((head) => (head.kind === 'event' ? [{ rank: log.rank, ...head }] : [])))
+    .flatMap((log) => log.heads.flatMap((head) => (head.kind === 'event' ? [head] : [])))
     .filter((head) => compareTransactions(head.position, position) <= 0)
     .sort((a, b) => comparePositions(a.position, b.position) || a.rank - b.rank || a.event.offset - b.event.offset)
     .map((head) => head.event);

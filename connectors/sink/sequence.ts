@@ -9,8 +9,8 @@ export function compareTransactions(a: Position, b: Position): number {
  * Tells new events of one partition from those that were there before.
  *
  * Positions of a partition never go back, so what is not above the last one is a copy that leaked from an aborted
- * transaction. Events may share a position (a linked delete and create, the rows of a chunk): then key and record
- * type decide.
+ * transaction. Events may share a position (a linked delete and create, the rows of a chunk): then entity key and
+ * record type decide (P1).
  */
 export class Sequence {
   private last: Position;
@@ -28,20 +28,20 @@ export class Sequence {
   }
 
   /** True when the event is new; it is then the last one. */
-  admit(position: Position, key: string, recordType: string): boolean {
+  admit(position: Position, entityKey: string, recordType: string): boolean {
     const order = comparePositions(position, this.last);
     if (order < 0) return false;
     if (order > 0) {
       this.last = position;
       this.identities = null;
-      this.lastKey = key;
+      this.lastKey = entityKey;
       this.lastRecordType = recordType;
       return true;
     }
     // Nothing is known of the events at the position where reading began, but that all of them were taken.
     if (this.lastKey === null) return false;
     this.identities ??= new Set([`${this.lastRecordType}\n${this.lastKey}`]);
-    const identity = `${recordType}\n${key}`;
+    const identity = `${recordType}\n${entityKey}`;
     if (this.identities.has(identity)) return false;
     this.identities.add(identity);
     return true;

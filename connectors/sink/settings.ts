@@ -17,6 +17,11 @@ export interface SinkSettings {
   readonly laneTopics: readonly string[];
   /** Those of `laneTopics` whose events cause no receipt (P19). */
   readonly receiptTopics: readonly string[];
+  /**
+   * Topic → the item that tells apart events which share position, key and record type, where the key does not (P1): the
+   * rows of a snapshot chunk share their position, and two appointments of an MPAN their key.
+   */
+  readonly identityItems: Readonly<Record<string, string>>;
   /** One partition each; merged into every lane. */
   readonly referenceTopics: readonly string[];
   readonly progressTopic: string;
@@ -33,8 +38,12 @@ export interface SinkLimits {
   readonly batchEventsMax: number;
   /** … or so many bytes of records on. */
   readonly batchBytesMax: number;
-  /** A larger unit is staged in the store in slices of `batchEventsMax`: its decoded events would not fit in memory. */
+  /** A unit of more events is kept undecoded until it is complete, and judged in slices of about so many … */
   readonly unitEventsMax: number;
+  /** … and so is one that is not complete when so many bytes of it wait in one partition. */
+  readonly unitBytesMax: number;
+  /** What is kept undecoded goes to the store, for as long as it is not complete, whenever it is larger than this. */
+  readonly spoolBytesMax: number;
   /** Records of a lane that wait, as bytes; over it partitions are paused. */
   readonly laneBufferBytesMax: number;
   /** An idle lane writes how far it is at most so often. */
@@ -48,7 +57,9 @@ export interface SinkLimits {
 export const defaultSinkLimits: SinkLimits = {
   batchEventsMax: 5_000,
   batchBytesMax: 2 * 1024 * 1024,
-  unitEventsMax: 20_000,
+  unitEventsMax: 1_000,
+  unitBytesMax: 1024 * 1024,
+  spoolBytesMax: 8 * 1024 * 1024,
   laneBufferBytesMax: 8 * 1024 * 1024,
   idleIntervalMs: 1_000,
   receiptIntervalMs: 10_000,

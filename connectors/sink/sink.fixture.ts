@@ -10,7 +10,7 @@ import type {
   LaneSubscriber,
   TopicFollower,
 } from '../../topics/contract.ts';
-import type { LaneDomain, LaneEvent, LaneMoment, OutcomeDelta, Unit } from './contract.ts';
+import type { LaneDomain, LaneEvent, LaneMoment, LargeUnit, OutcomeDelta, Unit } from './contract.ts';
 import { batchOf, eventOf, jsonDecoder, progressOf, recordOf, sourceName } from './lane-merge.fixture.ts';
 import { newSinkReport } from './report.ts';
 import { type DeadLetter, defaultSinkLimits, type SinkDependencies, type SinkSettings } from './settings.ts';
@@ -23,6 +23,7 @@ export const settings: SinkSettings = {
   source: sourceName,
   laneTopics,
   receiptTopics: [],
+  identityItems: {},
   referenceTopics: [referenceTopic],
   progressTopic,
   partitions: 2,
@@ -166,7 +167,7 @@ export class RowDomain implements LaneDomain {
   readonly primed: string[] = [];
   readonly units: string[][] = [];
   readonly moments: LaneMoment[] = [];
-  staged = 0;
+  readonly slices: (readonly LaneEvent[])[] = [];
   due: number | null = null;
   beforeApply: (client: ClientBase) => Promise<void> = () => Promise.resolve();
   private readonly lane: number;
@@ -193,23 +194,15 @@ export class RowDomain implements LaneDomain {
     );
   }
 
-  async stage(client: ClientBase, events: readonly LaneEvent[]): Promise<void> {
-    await client.query('CREATE TEMPORARY TABLE IF NOT EXISTS staged (topic text, key text) ON COMMIT DELETE ROWS');
-    await client.query('INSERT INTO staged SELECT * FROM unnest($1::text[], $2::text[])', [
-      events.map(({ topic }) => topic),
-      events.map(({ key }) => key),
-    ]);
-    this.staged += events.length;
-  }
-
-  async applyStaged(client: ClientBase, moment: LaneMoment): Promise<readonly OutcomeDelta[]> {
+  async applyLarge(client: ClientBase, unit: LargeUnit, moment: LaneMoment): Promise<readonly OutcomeDelta[]> {
     this.moments.push(moment);
-    const { rows } = await client.query<{ topic: string; delta: number }>(
-      `WITH moved AS (INSERT INTO applied_row (lane, key) SELECT $1, key FROM staged)
-        SELECT topic, count(*)::int AS delta FROM staged GROUP BY topic`,
-      [this.lane],
-    );
-    return rows.map(({ topic, delta }) => ({ topic, outcome: 'applied', delta }));
+    await this.beforeApply(client);
+    const deltas = [...(await this.write(client, unit.leading))];
+    for await (const slice of unit.slices()) {
+      this.slices.push(slice);
+      deltas.push(...(await this.write(client, slice)));
+    }
+    return deltas;
   }
 
   deadline(): number | null {

@@ -1,0 +1,148 @@
+import { finished } from 'node:stream/promises';
+import type { ClientBase } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import type { Decoder } from '../../avro/codec.ts';
+import type { DecodedEvent } from '../../avro/envelope.ts';
+import type { Position } from '../../avro/position.ts';
+import type { LargeUnit, LaneEvent } from './contract.ts';
+import type { EventHead } from './lane-partition.ts';
+import { pageOf, recordsIn, SpoolPage } from './spool-pages.ts';
+
+/** Keys are spread over so many pages; some pages together are a slice. */
+const pageCount = 256;
+/** How many pages, of up to some 50 kB, come from the store at once. */
+const fetchedPages = 16;
+
+// What is in it is bytes that hardly compress.
+const createTable = `CREATE TEMPORARY TABLE IF NOT EXISTS concord_spool (page int, part int, bytes bytea) ON COMMIT DELETE ROWS;
+  ALTER TABLE concord_spool ALTER COLUMN bytes SET STORAGE EXTERNAL`;
+
+/**
+ * A source transaction of a lane that is too large to be held decoded, as the records that came, in pages by key. What is
+ * too large even for that goes page-wise to a temporary table, within the transaction that will apply it.
+ */
+export class Spool implements LargeUnit {
+  readonly leading: LaneEvent[] = [];
+  position: Position = { generation: 0, lsn: 0, ordinal: 0 };
+  sourceTime = 0;
+  /** Events in it. */
+  events = 0;
+  /** Bytes in memory. */
+  bytes = 0;
+  private readonly topics: Map<number, string> = new Map();
+  private readonly lane: number;
+  private readonly decoder: Decoder<DecodedEvent>;
+  private readonly sliceEvents: number;
+  private readonly pages = Array.from({ length: pageCount }, () => new SpoolPage());
+  private parts = 0;
+  private client: ClientBase | null = null;
+
+  constructor(lane: number, decoder: Decoder<DecodedEvent>, sliceEvents: number) {
+    this.lane = lane;
+    this.decoder = decoder;
+    this.sliceEvents = sliceEvents;
+  }
+
+  add(heads: readonly EventHead[]): void {
+    for (const { event: laneEvent, rank, value } of heads) {
+      const { event, topic, key } = laneEvent;
+      if (this.events === 0 || event.source.ordinal < this.position.ordinal) this.position = event.source;
+      this.sourceTime = Math.max(this.sourceTime, event.source.sourceTime);
+      this.events += 1;
+      if (value === null || event.recordType === 'truncate') {
+        this.leading.push(laneEvent);
+        continue;
+      }
+      this.topics.set(rank, topic);
+      const page = this.pages[pageOf(key, pageCount)];
+      if (page !== undefined) this.bytes += page.add(rank, key, value);
+    }
+    this.leading.sort((a, b) => a.event.source.ordinal - b.event.source.ordinal);
+  }
+
+  /** Into the store, in the transaction that is open there. */
+  async spill(client: ClientBase): Promise<void> {
+    if (this.client === null) await client.query(createTable);
+    this.client = client;
+    const stream = client.query(copyFrom('COPY concord_spool FROM STDIN (FORMAT binary)'));
+    const done = finished(stream);
+    stream.write(copyHeader);
+    for (const [index, page] of this.pages.entries()) {
+      if (page.length === 0) continue;
+      stream.write(rowHeader(index, this.parts, page.length));
+      stream.write(page.bytes);
+    }
+    stream.end(copyTrailer);
+    await done;
+    this.parts += 1;
+    this.bytes = 0;
+    for (const page of this.pages) page.length = 0;
+  }
+
+  async *slices(): AsyncGenerator<readonly LaneEvent[]> {
+    let slice: LaneEvent[] = [];
+    let newest = -1;
+    for await (const [page, bytes] of this.allPages()) {
+      if (page !== newest && slice.length >= this.sliceEvents) {
+        yield inOrder(slice);
+        slice = [];
+      }
+      newest = page;
+      this.decodeInto(slice, bytes);
+    }
+    if (slice.length > 0) yield inOrder(slice);
+  }
+
+  private async *allPages(): AsyncGenerator<readonly [page: number, bytes: Buffer]> {
+    const { client } = this;
+    if (client === null) {
+      for (const [index, page] of this.pages.entries()) if (page.length > 0) yield [index, page.bytes];
+      return;
+    }
+    await this.spill(client);
+    await client.query('DECLARE concord_spooled CURSOR FOR SELECT page, bytes FROM concord_spool ORDER BY page, part');
+    for (;;) {
+      const { rows } = await client.query<{ page: number; bytes: Buffer }>(
+        `FETCH ${fetchedPages} FROM concord_spooled`,
+      );
+      for (const { page, bytes } of rows) yield [page, bytes];
+      if (rows.length < fetchedPages) break;
+    }
+    await client.query('CLOSE concord_spooled; TRUNCATE concord_spool');
+  }
+
+  private decodeInto(slice: LaneEvent[], bytes: Buffer): void {
+    for (const { rank, key, value } of recordsIn(bytes)) {
+      const topic = this.topics.get(rank);
+      if (topic === undefined) throw new Error(`no topic has the rank ${rank}`);
+      slice.push({ topic, partition: this.lane, offset: 0, key, event: this.decoder.decode(topic, value) });
+    }
+  }
+}
+
+/**
+ * Partitions are merged as they are fetched, so that those of one key in different topics may be out of order. Of events
+ * that share a position a delete comes first.
+ */
+function inOrder(slice: LaneEvent[]): readonly LaneEvent[] {
+  return slice.sort(
+    ({ event: a }, { event: b }) =>
+      a.source.ordinal - b.source.ordinal || Number(b.recordType === 'delete') - Number(a.recordType === 'delete'),
+  );
+}
+
+// Signature, flags and the length of an extension that is not there.
+const copyHeader = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+const copyTrailer = Buffer.from([0xff, 0xff]);
+
+/** The row up to the bytes of its page. */
+function rowHeader(page: number, part: number, length: number): Buffer {
+  const header = Buffer.allocUnsafe(22);
+  header.writeInt16BE(3, 0);
+  header.writeInt32BE(4, 2);
+  header.writeInt32BE(page, 6);
+  header.writeInt32BE(4, 10);
+  header.writeInt32BE(part, 14);
+  header.writeInt32BE(length, 18);
+  return header;
+}
