@@ -16,6 +16,7 @@ import { rulesCommand } from './rules.ts';
 import { runCommand } from './run.ts';
 import { schemasCommand } from './schemas.ts';
 import { programVersion } from './settings.ts';
+import { snapshotCommand } from './snapshot.ts';
 import { statusCommand } from './status.ts';
 import { tailCommand } from './tail.ts';
 import { topicsCommand } from './topics.ts';
@@ -35,7 +36,7 @@ export function createProgram(): Command {
         '\nMPAN cores are masked unless --reveal is given.',
     );
   const embedded = [upCommand(), downCommand(), envCommand(), demoCommand(), generateCommand()];
-  const running = [runCommand(), initCommand(), checkCommand(), statusCommand(), balanceCommand()];
+  const running = [runCommand(), initCommand(), checkCommand(), statusCommand(), balanceCommand(), snapshotCommand()];
   const looking = [
     tailCommand(),
     rejectionsCommand(),

@@ -184,7 +184,7 @@ export async function endJob(
     state,
     problem,
   ]);
-  await client.query('DELETE FROM concord.snapshot_key WHERE job = $1', [id]);
+  if (state === 'done') await client.query('DELETE FROM concord.snapshot_key WHERE job = $1', [id]);
 }
 
 const wordsBefore = {
