@@ -2,7 +2,8 @@
 FROM node:22-bookworm-slim AS build
 WORKDIR /concord
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund
+# A mirror may lack the builds for other platforms, which `npm ci` demands to see.
+RUN npm ci --no-audit --no-fund || npm install --no-audit --no-fund
 COPY . .
 RUN npm run build \
  && npm prune --omit=dev --no-audit --no-fund \
@@ -14,6 +15,9 @@ WORKDIR /concord
 COPY --from=build /concord/package.json ./
 COPY --from=build /concord/node_modules ./node_modules
 COPY --from=build /concord/dist ./dist
+# The schemas are read where they are written: beside the package, not from dist/.
+COPY --from=build /concord/avro/schemas ./avro/schemas
+COPY --from=build /concord/avro/published ./avro/published
 USER node
-ENTRYPOINT ["node", "dist/cli/concord.js"]
+ENTRYPOINT ["node", "--max-old-space-size=160", "--max-semi-space-size=16", "dist/cli/concord.js"]
 CMD ["--help"]
