@@ -48,6 +48,12 @@ describe('an error of a database', () => {
     expect(() => databaseFault(bug)).toThrow(bug);
   });
 
+  it('that the server ended a transaction which stood idle means that we start over', () => {
+    const error = new pg.DatabaseError('terminating connection due to idle-in-transaction timeout', 0, 'error');
+    error.code = '25P03';
+    expect(databaseFault(error)).toMatchObject({ kind: 'unavailable', context: { state: '25P03' } });
+  });
+
   it.each([
     new Error('Connection terminated unexpectedly'),
     new Error('timeout expired'),

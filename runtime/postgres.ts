@@ -93,7 +93,7 @@ export function databaseFault(error: unknown): Fault {
   if (refusedStates.has(state)) {
     return new Fault('refused', 'DATABASE_REFUSED', `The database refuses us: ${message}.`, { state }, error);
   }
-  if (/^(08|40|53|55006|57)/.test(state) || (state === '' && isNetworkError(error))) {
+  if (/^(08|25P03|40|53|55006|57)/.test(state) || (state === '' && isNetworkError(error))) {
     return new Fault(
       'unavailable',
       'DATABASE_UNAVAILABLE',
