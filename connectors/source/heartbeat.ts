@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { formatLsn } from '../../avro/position.ts';
 import { pause } from '../../runtime/clock.ts';
 import { databaseFault } from '../../runtime/postgres.ts';
 import type { SourceReport } from './report.ts';
@@ -8,6 +9,7 @@ export const heartbeatTable = 'concord.heartbeat';
 
 export interface HeartbeatSettings {
   readonly database: pg.ClientConfig;
+  readonly source: string;
   readonly slot: string;
   readonly intervalMs: number;
 }
@@ -23,6 +25,7 @@ export async function beatHeart(settings: HeartbeatSettings, report: SourceRepor
     await client.connect();
     while (!signal.aborted) {
       await client.query('UPDATE concord.heartbeat SET token = token + 1, at = now() WHERE id = 1');
+      await leaveMark(client, settings.source, report);
       const { rows } = await client.query<{ retained: string | null; safe: string | null }>(
         `SELECT pg_current_wal_lsn() - restart_lsn AS retained, safe_wal_size AS safe
          FROM pg_replication_slots WHERE slot_name = $1`,
@@ -37,6 +40,17 @@ export async function beatHeart(settings: HeartbeatSettings, report: SourceRepor
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+/** What is committed on the progress topic is noted in the database, too, so that a topic that was set back is noticed. */
+async function leaveMark(client: pg.Client, source: string, { position, endLsn }: SourceReport): Promise<void> {
+  if (endLsn === 0) return;
+  await client.query(
+    `INSERT INTO concord.source_state VALUES ($1, $2, $3, now())
+     ON CONFLICT (source) DO UPDATE SET generation = excluded.generation, end_lsn = excluded.end_lsn, at = now()
+     WHERE (source_state.generation, source_state.end_lsn) < (excluded.generation, excluded.end_lsn)`,
+    [source, position.generation, formatLsn(endLsn)],
+  );
 }
 
 function numberOrNull(text: string | null): number | null {

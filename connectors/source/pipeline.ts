@@ -45,8 +45,8 @@ export async function runSource(
   try {
     const lastProgress = await deps.readProgress();
     if (lastProgress !== null) noteProgress(report, lastProgress);
-    const server = await readServerState(database, settings.slot, settings.publication);
-    const checkpoint = resumeFrom(lastProgress, server, settings.slot);
+    const server = await readServerState(database, settings);
+    const checkpoint = resumeFrom(lastProgress, server, settings);
 
     const coverage = new Coverage(checkpoint);
     const pressure = pauseOver(settings.limits.queueBytesMax, report, (paused) => stream.pause(paused));
@@ -80,7 +80,11 @@ export async function runSource(
         ),
       (stopped) => snapshots.run(stopped),
       (stopped) =>
-        beatHeart({ database, slot: settings.slot, intervalMs: settings.limits.heartbeatIntervalMs }, report, stopped),
+        beatHeart(
+          { database, source: settings.name, slot: settings.slot, intervalMs: settings.limits.heartbeatIntervalMs },
+          report,
+          stopped,
+        ),
     ]);
   } finally {
     await publisher.close();

@@ -2,11 +2,19 @@ import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { parseLsn } from '../../avro/position.ts';
 import { databaseFault } from '../../runtime/postgres.ts';
+import type { SourceSettings } from './contract.ts';
+import { readTimelineSwitches, type TimelineSwitch } from './timeline.ts';
 
 /** What the source must know of its server before it streams. LSNs are numbers. */
 export interface ServerState {
   readonly systemIdentifier: string;
   readonly timeline: number;
+  /** The timelines that lead to this one, and up to which LSN each belongs to our history. */
+  readonly timelineSwitches: readonly TimelineSwitch[];
+  /** How far the server's WAL is on disk. */
+  readonly currentLsn: number;
+  /** How far we once were, as it is noted in the database; null if nothing is noted. */
+  readonly mark: { readonly generation: number; readonly endLsn: number } | null;
   /** Any 64-bit xid of the present. */
   readonly xidAnchor: number;
   readonly slot: { readonly confirmedLsn: number; readonly status: string } | null;
@@ -26,16 +34,21 @@ const statusIntervalMaxMs = 10_000;
 
 export async function readServerState(
   database: pg.ClientConfig,
-  slot: string,
-  publication: string,
+  { name, slot, publication }: Pick<SourceSettings, 'name' | 'slot' | 'publication'>,
 ): Promise<ServerState> {
   const client = new pg.Client(database);
   client.on('error', () => {});
   try {
     await client.connect();
-    const { rows } = await client.query<{ system: string; wal_file: string; xmax: string; sender_timeout: string }>(
+    const { rows } = await client.query<{
+      system: string;
+      wal_file: string;
+      flushed: string;
+      xmax: string;
+      sender_timeout: string;
+    }>(
       `SELECT (SELECT system_identifier FROM pg_control_system())::text AS system,
-              pg_walfile_name(pg_current_wal_lsn()) AS wal_file,
+              pg_walfile_name(pg_current_wal_lsn()) AS wal_file, pg_current_wal_flush_lsn()::text AS flushed,
               pg_snapshot_xmax(pg_current_snapshot())::text AS xmax,
               (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout') AS sender_timeout`,
     );
@@ -46,10 +59,14 @@ export async function readServerState(
     );
     const [server] = rows;
     if (server === undefined) throw new RangeError('the server says nothing of itself');
+    const timeline = Number.parseInt(server.wal_file.slice(0, 8), 16);
     const senderTimeoutMs = Number(server.sender_timeout);
     return {
       systemIdentifier: server.system,
-      timeline: Number.parseInt(server.wal_file.slice(0, 8), 16),
+      timeline,
+      timelineSwitches: timeline > 1 ? await readTimelineSwitches(database, timeline) : [],
+      currentLsn: parseLsn(server.flushed),
+      mark: await readMark(client, name),
       xidAnchor: Number(server.xmax),
       slot: slotState(slots.rows[0]),
       heartbeatToken: await readHeartbeatToken(client),
@@ -76,6 +93,18 @@ async function readHeartbeatToken(client: pg.Client): Promise<number | null> {
   if (there[0]?.there !== true) return null;
   const { rows } = await client.query<{ token: string }>('SELECT token FROM concord.heartbeat WHERE id = 1');
   return rows[0] === undefined ? null : Number(rows[0].token);
+}
+
+async function readMark(client: pg.Client, source: string): Promise<ServerState['mark']> {
+  const { rows: there } = await client.query<{ there: boolean }>(
+    `SELECT to_regclass('concord.source_state') IS NOT NULL AS there`,
+  );
+  if (there[0]?.there !== true) return null;
+  const { rows } = await client.query<{ generation: number; end: string }>(
+    'SELECT generation, end_lsn::text AS end FROM concord.source_state WHERE source = $1',
+    [source],
+  );
+  return rows[0] === undefined ? null : { generation: rows[0].generation, endLsn: parseLsn(rows[0].end) };
 }
 
 async function hashPublication(client: pg.Client, publication: string): Promise<string> {

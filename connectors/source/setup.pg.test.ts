@@ -46,6 +46,7 @@ describe('setting up a source', () => {
     expect(plan.map((step) => step.what)).toEqual([
       'schema concord with the table concord.heartbeat',
       'tables concord.snapshot_job and concord.snapshot_key',
+      'table concord.source_state',
       'replica identity of registration.appointment: the whole row',
       'publication concord of 6 tables',
       `replication slot ${settings.slot}`,

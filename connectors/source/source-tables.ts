@@ -43,4 +43,16 @@ CREATE TABLE IF NOT EXISTS concord.snapshot_key (
   PRIMARY KEY (job, n)
 )`,
   },
+  {
+    // Says, beside the progress topic, that there was progress: a topic that is lost or set back is noticed by it.
+    name: 'concord.source_state',
+    what: 'table concord.source_state',
+    sql: `CREATE SCHEMA IF NOT EXISTS concord;
+CREATE TABLE IF NOT EXISTS concord.source_state (
+  source text PRIMARY KEY,
+  generation int NOT NULL,
+  end_lsn pg_lsn NOT NULL,
+  at timestamptz NOT NULL
+)`,
+  },
 ];

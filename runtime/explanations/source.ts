@@ -72,6 +72,27 @@ export const sourceExplanations: readonly Explanation[] = [
     remedy: `If the restored database is not the one to go on with, connect to the right one. ${startAnew}`,
   },
   {
+    code: 'PROGRESS_LOST',
+    title: 'The progress topic was lost',
+    meaning:
+      'The database remembers that this source has published, and the progress topic has no record of it. Without the checkpoint nobody knows what is on the topics: going on would publish changes twice or leave some out.',
+    remedy: `If the wrong Kafka cluster or another \`name\` is configured, correct that. ${startAnew}`,
+  },
+  {
+    code: 'PROGRESS_BEHIND',
+    title: 'The progress topic is older than what was reached',
+    meaning:
+      'The database remembers a later position than the newest progress record: Kafka lost its newest records, or was restored to an earlier state. The events that went with them may be lost, too.',
+    remedy: `If the wrong Kafka cluster is configured, correct \`kafka.brokers\`. ${startAnew}`,
+  },
+  {
+    code: 'PROGRESS_AHEAD_OF_SERVER',
+    title: 'The progress topic is newer than the database',
+    meaning:
+      "The checkpoint lies beyond the end of the server's WAL. The server was restored to an earlier state or lost its last changes, and what was published after that never happened in this history.",
+    remedy: `If the restored database is not the one to go on with, connect to the right one. ${startAnew}`,
+  },
+  {
     code: 'PUBLICATION_CHANGED',
     title: 'The publication was changed in the middle of a large transaction',
     meaning:
