@@ -13,6 +13,9 @@ interface HeldRow {
   due: Date | null;
 }
 
+// The columns of the contract and no others: what the store keeps besides may hold an MPAN core.
+const columns = 'mpan_core, entity, entity_key, source, generation, lsn, ordinal, rule_codes, held_since, due';
+
 /** `concord held list`: what waits, for what, and until when. */
 export function heldCommand(): Command {
   const command = new Command('held').description('events that wait for what may still arrive');
@@ -23,7 +26,7 @@ export function heldCommand(): Command {
       const settings = settingsOf(options);
       const rows = await withDatabase(settings.metering.database, 'concord held', async (client) => {
         const found = await client.query<HeldRow>(
-          'SELECT * FROM metering.held ORDER BY due NULLS LAST, lsn, ordinal LIMIT $1',
+          `SELECT ${columns} FROM metering.held ORDER BY due NULLS LAST, lsn, ordinal LIMIT $1`,
           [Number(options.limit)],
         );
         return found.rows;

@@ -20,6 +20,11 @@ interface RejectionRow {
   resolved_at: Date | null;
 }
 
+// The columns of the contract and no others: what the store keeps besides may hold an MPAN core.
+const columns = `rejection_id, mpan_core, record_type, flow, entity, entity_key, source, generation, lsn, ordinal, revision,
+  rule_codes, details, reference_version, receiver, status, raised_at, resolved_by_generation, resolved_by_lsn, resolved_at,
+  acknowledged_by, note`;
+
 interface ListOptions extends CommonOptions {
   readonly mpan?: string;
   readonly rule?: string;
@@ -123,7 +128,7 @@ async function query(
   const side = options.side === 'registration' ? settings.registration : settings.metering;
   const table = options.side === 'registration' ? 'inbox.rejection' : 'metering.rejection';
   return withDatabase(side.database, 'concord rejections', async (client) => {
-    const { rows } = await client.query<RejectionRow>(`SELECT * FROM ${table} ${where}`, [...values]);
+    const { rows } = await client.query<RejectionRow>(`SELECT ${columns} FROM ${table} ${where}`, [...values]);
     process.exitCode = exit.done;
     return rows;
   });
