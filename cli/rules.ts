@@ -10,32 +10,20 @@ import {
 import type { Rule } from '../connectors/metering/rules/contract.ts';
 import { ruleBook, ruleOf } from '../connectors/metering/rules/rule-book.ts';
 import { nearestOf } from '../connectors/metering/rules/suggestion.ts';
+import { withCommonOptions, type CommonOptions } from './options.ts';
 import { print, printJson, printTable, UsageError } from './output.ts';
-
-interface JsonOption {
-  readonly json?: boolean;
-}
-
-const json = ['--json', 'print one JSON document on standard output and nothing else'] as const;
 
 /** `concord rules list|show CODE`: the rule book, from the same data that judges. */
 export function rulesCommand(): Command {
   const rules = new Command('rules').description('the rule book: what is refused, held or warned of, and why');
-  rules
-    .command('list')
-    .description('list every rule')
-    .option(...json)
-    .action((options: JsonOption) => {
-      list(options.json === true);
-    });
-  rules
-    .command('show')
-    .description('show one rule with its examples')
-    .argument('<code>', 'such as MPAN_CHECK_DIGIT')
-    .option(...json)
-    .action((code: string, options: JsonOption) => {
-      show(known(code), options.json === true);
-    });
+  withCommonOptions(rules.command('list').description('list every rule')).action((options: CommonOptions) => {
+    list(options.json === true);
+  });
+  withCommonOptions(
+    rules.command('show').description('show one rule with its examples').argument('<code>', 'such as MPAN_CHECK_DIGIT'),
+  ).action((code: string, options: CommonOptions) => {
+    show(known(code), options.json === true);
+  });
   rules
     .command('document', { hidden: true })
     .description('write the page of the rule book')
