@@ -89,7 +89,9 @@ function lines(source: string, captured: Readonly<Record<string, number>>, outco
       notOurs: of('not-ours'),
     };
     const ended = Object.values(line).reduce((sum, events) => sum + events, 0);
-    const total = captured[topic] ?? 0;
+    // A source writes nothing that can not be decoded: a dead letter is somebody else's record, and it was never among what
+    // the source counts. One of ours (its schema was deleted) makes the line not close, which it should not.
+    const total = (captured[topic] ?? 0) + line.deadLettered;
     return { source, topic, captured: total, ...line, inFlight: total - ended };
   });
 }
