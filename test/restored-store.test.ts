@@ -67,7 +67,7 @@ describe('a metering store restored from an older backup', () => {
     await rig.metering.end();
     await onServer(`CREATE DATABASE ${database}_backup TEMPLATE ${database}`);
     try {
-      await rig.reconnectMetering();
+      await rig.reconnect();
       rig.start('metering');
       await insertPoints(rig.registration, 301, 600);
       await insertAppointments(rig.registration, 101, 200);
@@ -93,7 +93,7 @@ describe('a metering store restored from an older backup', () => {
         `DROP DATABASE ${database} WITH (FORCE)`,
         `CREATE DATABASE ${database} TEMPLATE ${database}_backup`,
       );
-      await rig.reconnectMetering();
+      await rig.reconnect();
       expect(await count(rig.metering, 'SELECT count(*) FROM metering.rejection')).toBe(10);
       rig.start('metering');
       await until(

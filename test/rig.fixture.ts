@@ -28,7 +28,7 @@ export class Rig {
   readonly configurationFile: string;
   readonly registrationPrefix: string;
   readonly meteringPrefix: string;
-  readonly registration: pg.Client;
+  registration: pg.Client;
   metering: pg.Client;
   readonly registrationUrl: string;
   readonly meteringUrl: string;
@@ -44,8 +44,8 @@ export class Rig {
     this.meteringPrefix = `m${suffix}`;
     this.registrationUrl = databases[0].url;
     this.meteringUrl = databases[1].url;
-    this.registration = new pg.Client({ connectionString: this.registrationUrl });
-    this.metering = new pg.Client({ connectionString: this.meteringUrl });
+    this.registration = newClient(this.registrationUrl);
+    this.metering = newClient(this.meteringUrl);
   }
 
   static async create(stack: StackAddresses, overrides: Readonly<Record<string, unknown>> = {}): Promise<Rig> {
@@ -117,10 +117,11 @@ export class Rig {
     return child;
   }
 
-  /** Opens the metering store anew, after its database was replaced. */
-  async reconnectMetering(): Promise<void> {
-    this.metering = new pg.Client({ connectionString: this.meteringUrl });
-    await this.metering.connect();
+  /** Opens both databases anew, after one was restarted or replaced. */
+  async reconnect(): Promise<void> {
+    await Promise.allSettled([this.registration.end(), this.metering.end()]);
+    this.registration = await connected(this.registrationUrl);
+    this.metering = await connected(this.meteringUrl);
   }
 
   /** kill -9, and waits until the process is gone. */
@@ -143,6 +144,20 @@ export class Rig {
     for (const database of this.#databases) await database.drop();
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+function newClient(connectionString: string): pg.Client {
+  const client = new pg.Client({ connectionString });
+  client.on('error', () => {
+    // A server that is killed ends its sessions; the next query tells.
+  });
+  return client;
+}
+
+async function connected(connectionString: string): Promise<pg.Client> {
+  const client = newClient(connectionString);
+  await client.connect();
+  return client;
 }
 
 /** Asks until the answer satisfies, and returns it. Fails with the last answer when the time is up. */
