@@ -70,6 +70,8 @@ export async function openStage(stack: StackAddresses, limits: Partial<SourceLim
   const database = await freshDatabase(stack.registrationUrl);
   const topics = await freshTopics(stack.kafkaBrokers);
   const client = new pg.Client({ connectionString: database.url });
+  // A test may stop the server.
+  client.on('error', () => {});
   await client.connect();
   await createRegistrationSchema(client);
   await client.query(`CREATE SCHEMA concord;
@@ -172,12 +174,17 @@ export interface RunningSource {
   until(holds: (report: SourceReport) => boolean): Promise<void>;
 }
 
-/** Runs the leg in this process. */
+/** Makes what is missing, and runs the leg in this process. */
 export async function startSource(
   stage: SourceStage,
   changes: Partial<SourceDependencies> = {},
 ): Promise<RunningSource> {
   await setUpSource({ connectionString: stage.database.url }, stage.settings);
+  return resumeSource(stage, changes);
+}
+
+/** Runs the leg on what is there. */
+export function resumeSource(stage: SourceStage, changes: Partial<SourceDependencies> = {}): RunningSource {
   const report = newSourceReport();
   const progressed = new Condition();
   const watched = new Proxy(report, {
