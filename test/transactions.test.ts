@@ -166,7 +166,9 @@ describe('after any kind of transaction the store equals the registration databa
     // A chain, and a swap by way of a third key: what leaves a key must not take away what has just come to it.
     await insertPoints(rig.registration, 841, 843);
     await transaction(async () => {
-      await sql(`UPDATE registration.metering_point SET mpan_core = mpan(849), opt_out = true WHERE mpan_core = mpan(841)`);
+      await sql(
+        `UPDATE registration.metering_point SET mpan_core = mpan(849), opt_out = true WHERE mpan_core = mpan(841)`,
+      );
       await sql(`UPDATE registration.metering_point SET mpan_core = mpan(841) WHERE mpan_core = mpan(842)`);
       await sql(`UPDATE registration.metering_point SET mpan_core = mpan(842) WHERE mpan_core = mpan(849)`);
     });
@@ -250,6 +252,11 @@ describe('after any kind of transaction the store equals the registration databa
     // Refused again for the same reason, although the server does not send the long reference again.
     await sql(`UPDATE registration.appointment SET meter_id = 'OTHER' WHERE appointment_id = 908`);
     await expectAgreementExceptAppointmentOf(908, ['CONTRACT_FORMAT']);
+    // And once more under another MPAN: the long reference is in the old row, which is sent whole.
+    await insertPoints(rig.registration, 909, 909);
+    await sql(`UPDATE registration.appointment SET mpan_core = mpan(909) WHERE appointment_id = 908`);
+    refused.delete(await mpan(908));
+    await expectAgreementExceptAppointmentOf(909, ['CONTRACT_FORMAT']);
   });
 
   async function expectAgreementExceptAppointmentOf(n: number, codes: readonly string[]): Promise<void> {
