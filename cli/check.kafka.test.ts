@@ -137,8 +137,11 @@ describe('concord check', () => {
   });
 
   it('finds what a user may not do, with the statement that grants it', async () => {
-    await ask(registration.url, `CREATE ROLE ${user} LOGIN; GRANT USAGE ON SCHEMA concord, inbox TO ${user}`);
-    const registrationUrl = Object.assign(new URL(registration.url), { username: user }).href;
+    await ask(
+      registration.url,
+      `CREATE ROLE ${user} LOGIN PASSWORD '${user}'; GRANT USAGE ON SCHEMA concord, inbox TO ${user}`,
+    );
+    const registrationUrl = Object.assign(new URL(registration.url), { username: user, password: user }).href;
     const findings = await check({ registrationUrl });
     expect(codes(findings)).toEqual([
       'registration database: STORE_PRIVILEGE',

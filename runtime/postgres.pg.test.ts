@@ -10,7 +10,7 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   database = await freshDatabase(registrationUrl);
-  await ask(database.url, `CREATE ROLE ${user} LOGIN; CREATE TABLE secret (mpan text PRIMARY KEY)`);
+  await ask(database.url, `CREATE ROLE ${user} LOGIN PASSWORD '${user}'; CREATE TABLE secret (mpan text PRIMARY KEY)`);
 });
 
 afterAll(async () => {
@@ -45,13 +45,14 @@ describe('a real server', () => {
 
   it.each([
     ['a database that does not exist', () => as({ pathname: '/no_such_database' }), 'SELECT 1', '3D000'],
-    ['a user who does not exist', () => as({ username: `no_${user}` }), 'SELECT 1', '28000'],
-    ['a table without the privilege', () => as({ username: user }), 'SELECT * FROM secret', '42501'],
+    ['a user who does not exist', () => as({ username: `no_${user}` }), 'SELECT 1', /^28(000|P01)$/],
+    ['a table without the privilege', () => as({ username: user, password: user }), 'SELECT * FROM secret', '42501'],
   ])('refuses %s', async (_, url, sql, state) => {
     await expect(ask(url(), sql)).rejects.toMatchObject({
       kind: 'refused',
       code: 'DATABASE_REFUSED',
-      context: { state },
+      // Which of the two an unknown user gets depends on whether the server asks for passwords.
+      context: { state: expect.stringMatching(state) },
     });
   });
 

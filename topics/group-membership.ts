@@ -16,6 +16,8 @@ export interface GroupSettings {
   readonly heartbeatIntervalMs: number;
 }
 
+const coordinatorWithinMs = 15_000;
+
 /** Errors of a heartbeat that mean: join again. */
 const rejoinTypes = new Set([
   'REBALANCE_IN_PROGRESS',
@@ -86,10 +88,19 @@ export class GroupMembership {
 
   /** Joins, or joins again, and returns the lanes that are ours from now on. */
   async join(): Promise<readonly number[]> {
-    try {
-      await this.#group.joinAndSync();
-    } catch (cause) {
-      throw kafkaFault(cause, `joining the group ${this.#settings.groupId}`, { group: this.#settings.groupId });
+    const deadline = performance.now() + coordinatorWithinMs;
+    for (;;) {
+      try {
+        await this.#group.joinAndSync();
+        break;
+      } catch (cause) {
+        // A broker that has just started reads its groups first: it is there, and only asks for patience.
+        const loads = cause instanceof Error && 'type' in cause && cause.type === 'GROUP_LOAD_IN_PROGRESS';
+        if (!loads || performance.now() > deadline) {
+          throw kafkaFault(cause, `joining the group ${this.#settings.groupId}`, { group: this.#settings.groupId });
+        }
+        await sleep(100);
+      }
     }
     const lanes = new Set(this.#group.assigned().flatMap(({ partitions }) => [...partitions]));
     this.#lanes = [...lanes].toSorted((a, b) => a - b);

@@ -96,10 +96,11 @@ describe('setting up a source', () => {
 
   test('a user without privileges is told which', async () => {
     const user = `u_${database.name}`;
-    await client.query(`CREATE ROLE ${user} LOGIN`);
+    await client.query(`CREATE ROLE ${user} LOGIN PASSWORD '${user}'`);
     try {
       const url = new URL(database.url);
       url.username = user;
+      url.password = user;
       const findings = await checkSource({ connectionString: url.href }, settings);
       expect(new Set(findings.map((finding) => finding.code))).toEqual(
         new Set(['REPLICATION_PRIVILEGE', 'SELECT_PRIVILEGE']),
