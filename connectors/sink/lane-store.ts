@@ -7,6 +7,7 @@ import type { PartitionOffset, Reach } from './lane-merge.ts';
 import { OutcomeTally } from './outcome-tally.ts';
 import type { DeadLetter, SinkDependencies, SinkSettings } from './settings.ts';
 import type { Spool } from './spool.ts';
+import type { Turns } from './turns.ts';
 
 /** A zombie that hangs in the middle of a transaction must let go of its lane some day. */
 const idleInTransactionLimit = '10min';
@@ -22,6 +23,7 @@ export class LaneStore {
   private readonly settings: SinkSettings;
   private readonly dependencies: SinkDependencies;
   private readonly lane: number;
+  private readonly turns: Turns;
   private readonly client: PoolClient;
   private readonly position: AppliedPosition;
   private readonly counts: Map<Outcome, number>;
@@ -37,6 +39,7 @@ export class LaneStore {
     settings: SinkSettings,
     dependencies: SinkDependencies,
     lane: number,
+    turns: Turns,
     client: PoolClient,
     position: AppliedPosition,
     state: LaneState,
@@ -44,6 +47,7 @@ export class LaneStore {
     this.settings = settings;
     this.dependencies = dependencies;
     this.lane = lane;
+    this.turns = turns;
     this.client = client;
     this.position = position;
     this.state = state;
@@ -57,6 +61,7 @@ export class LaneStore {
     settings: SinkSettings,
     dependencies: SinkDependencies,
     lane: number,
+    turns: Turns,
     onBroken: (cause: unknown) => void,
   ): Promise<LaneStore> {
     const client = await dependencies.pool.connect();
@@ -69,7 +74,7 @@ export class LaneStore {
       const { storeSchema, source, receiver, receiptTopics, laneTopics, referenceTopics } = settings;
       const position = new AppliedPosition(storeSchema, source, lane, receiver, receiptTopics);
       const state = await position.open(client, lane === 0 ? [...laneTopics, ...referenceTopics] : laneTopics);
-      return new LaneStore(settings, dependencies, lane, client, position, state);
+      return new LaneStore(settings, dependencies, lane, turns, client, position, state);
     } catch (error) {
       client.release(true);
       throw error;
@@ -100,14 +105,14 @@ export class LaneStore {
 
   async applyLarge(unit: Spool, letters: readonly DeadLetter[], moment: LaneMoment, reach: Reach): Promise<void> {
     if (!this.begun) await this.position.begin(this.client);
-    const { tally } = this;
+    const { tally, turns } = this;
     tally.expect(unit.leading);
     const counted: LargeUnit = {
       position: unit.position,
       sourceTime: unit.sourceTime,
       leading: unit.leading,
       slices: async function* () {
-        for await (const slice of unit.slices()) {
+        for await (const slice of turns.each(unit.slices())) {
           tally.expect(slice);
           yield slice;
         }

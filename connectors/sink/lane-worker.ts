@@ -14,6 +14,7 @@ import { type LaneReport, newLaneReport, observe } from './report.ts';
 import type { DeadLetter, SinkDependencies, SinkSettings } from './settings.ts';
 import type { SourceView } from './source-view.ts';
 import { Spool } from './spool.ts';
+import type { Turns } from './turns.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** What a lane hands to the subscriber. */
@@ -71,11 +72,12 @@ export class LaneWorker {
     settings: SinkSettings,
     dependencies: SinkDependencies,
     lane: number,
+    turns: Turns,
     view: SourceView,
     outlet: LaneOutlet,
     onFault: (cause: unknown) => void,
   ): Promise<LaneWorker> {
-    const store = await LaneStore.open(settings, dependencies, lane, (cause) => onFault(databaseFault(cause)));
+    const store = await LaneStore.open(settings, dependencies, lane, turns, (cause) => onFault(databaseFault(cause)));
     return new LaneWorker(settings, dependencies, lane, view, outlet, store);
   }
 

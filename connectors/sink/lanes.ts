@@ -3,6 +3,10 @@ import type { FetchedBatch, LaneListener } from '../../topics/contract.ts';
 import { type LaneOutlet, LaneWorker } from './lane-worker.ts';
 import type { SinkDependencies, SinkSettings } from './settings.ts';
 import type { SourceView } from './source-view.ts';
+import { Turns } from './turns.ts';
+
+/** One slice of a large unit is judged while the store writes another; more would only take memory. */
+const slicesAtOnceMax = 2;
 
 /** The lanes that this process has at the moment, as the subscriber gives and takes them. */
 export class Lanes implements LaneListener {
@@ -11,6 +15,7 @@ export class Lanes implements LaneListener {
   private readonly view: SourceView;
   private readonly outlet: LaneOutlet;
   private readonly onFault: (cause: unknown) => void;
+  private readonly turns = new Turns(slicesAtOnceMax);
   private readonly workers = new Map<number, LaneWorker>();
   private closed = false;
 
@@ -74,8 +79,8 @@ export class Lanes implements LaneListener {
   }
 
   private async open(lane: number): Promise<LaneWorker> {
-    const { settings, dependencies, view, outlet, onFault } = this;
-    const worker = await LaneWorker.open(settings, dependencies, lane, view, outlet, onFault);
+    const { settings, dependencies, turns, view, outlet, onFault } = this;
+    const worker = await LaneWorker.open(settings, dependencies, lane, turns, view, outlet, onFault);
     this.workers.set(lane, worker);
     if (this.closed) await this.revoked([lane]);
     return worker;

@@ -59,7 +59,7 @@ export const defaultSinkLimits: SinkLimits = {
   batchBytesMax: 2 * 1024 * 1024,
   unitEventsMax: 1_000,
   unitBytesMax: 1024 * 1024,
-  spoolBytesMax: 8 * 1024 * 1024,
+  spoolBytesMax: 6 * 1024 * 1024,
   laneBufferBytesMax: 8 * 1024 * 1024,
   idleIntervalMs: 1_000,
   receiptIntervalMs: 10_000,

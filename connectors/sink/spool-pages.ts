@@ -1,61 +1,110 @@
-/** One record of a page. */
+/** One record, as a view into its page. */
 export interface PageRecord {
   /** Of the partition it came from. */
   readonly rank: number;
   readonly key: string;
-  /** A view into the page. */
   readonly value: Buffer;
 }
 
-// A record: rank (1 byte), key length (4), value length (4), key, value.
-const headerBytes = 9;
-const firstPageBytes = 4 * 1024;
+// A record: where the record before it in its page begins (4 bytes, -1 for none; nothing once it is spilled), rank (1),
+// key length (4), value length (4), key, value.
+const headerBytes = 13;
+/** As much as is usual before a spill: what is not written to takes no memory, and what is grown out of stays for a while. */
+const firstBytes = 7 * 1024 * 1024;
 
-/** Records one behind the other in one buffer, which grows. Two gigabytes are never reached: pages are spilled before. */
-export class SpoolPage {
+/**
+ * Records in pages by key, in one buffer in the order in which they came: each knows the one before it in its page. Many
+ * small buffers would leave the process's memory in pieces.
+ */
+export class SpoolPages {
+  /** Bytes of all records. */
   length = 0;
   private buffer = Buffer.alloc(0);
+  /** By page, where its last record begins; -1 for none. */
+  private readonly last: Int32Array;
 
-  add(rank: number, key: string, value: Buffer): number {
+  constructor(pages: number) {
+    this.last = new Int32Array(pages).fill(-1);
+  }
+
+  add(rank: number, key: string, value: Buffer): void {
     const keyBytes = Buffer.byteLength(key);
     const size = headerBytes + keyBytes + value.length;
     if (this.length + size > this.buffer.length) this.grow(this.length + size);
-    let at = this.buffer.writeUInt8(rank, this.length);
+    const page = pageOf(key, this.last.length);
+    let at = this.buffer.writeInt32LE(this.last[page] ?? -1, this.length);
+    at = this.buffer.writeUInt8(rank, at);
     at = this.buffer.writeUInt32LE(keyBytes, at);
     at = this.buffer.writeUInt32LE(value.length, at);
     at += this.buffer.write(key, at);
     value.copy(this.buffer, at);
+    this.last[page] = this.length;
     this.length += size;
+  }
+
+  /** In the order in which they came. */
+  recordsOf(page: number): readonly PageRecord[] {
+    return this.startsOf(page).map((start) => recordAt(this.buffer, start));
+  }
+
+  sizeOf(page: number): number {
+    let size = 0;
+    for (const start of this.startsOf(page)) size += sizeAt(this.buffer, start);
     return size;
   }
 
-  get bytes(): Buffer {
-    return this.buffer.subarray(0, this.length);
+  /** One record behind the other, as `recordsIn` reads them; answers with where they end. */
+  copy(page: number, target: Buffer, at: number): number {
+    let end = at;
+    for (const start of this.startsOf(page)) {
+      end += this.buffer.copy(target, end, start, start + sizeAt(this.buffer, start));
+    }
+    return end;
+  }
+
+  /** Keeps its memory, to be filled again. */
+  clear(): void {
+    this.length = 0;
+    this.last.fill(-1);
+  }
+
+  release(): void {
+    this.clear();
+    this.buffer = Buffer.alloc(0);
+  }
+
+  private startsOf(page: number): readonly number[] {
+    const starts: number[] = [];
+    for (let at = this.last[page] ?? -1; at >= 0; at = this.buffer.readInt32LE(at)) starts.push(at);
+    return starts.reverse();
   }
 
   private grow(least: number): void {
-    const next = Buffer.allocUnsafeSlow(Math.max(firstPageBytes, least, this.buffer.length * 2));
+    const next = Buffer.allocUnsafeSlow(Math.max(firstBytes, least, this.buffer.length * 2));
     this.buffer.copy(next, 0, 0, this.length);
     this.buffer = next;
   }
 }
 
 export function* recordsIn(bytes: Buffer): Generator<PageRecord> {
-  for (let at = 0; at < bytes.length; ) {
-    const rank = bytes.readUInt8(at);
-    const keyEnd = at + headerBytes + bytes.readUInt32LE(at + 1);
-    const valueEnd = keyEnd + bytes.readUInt32LE(at + 5);
-    yield {
-      rank,
-      key: bytes.toString('utf8', at + headerBytes, keyEnd),
-      value: bytes.subarray(keyEnd, valueEnd),
-    };
-    at = valueEnd;
-  }
+  for (let at = 0; at < bytes.length; at += sizeAt(bytes, at)) yield recordAt(bytes, at);
 }
 
-/** The page of a key: FNV-1a, which has nothing in common with the hash that chose the lane. */
-export function pageOf(key: string, pages: number): number {
+function sizeAt(bytes: Buffer, at: number): number {
+  return headerBytes + bytes.readUInt32LE(at + 5) + bytes.readUInt32LE(at + 9);
+}
+
+function recordAt(bytes: Buffer, at: number): PageRecord {
+  const keyEnd = at + headerBytes + bytes.readUInt32LE(at + 5);
+  return {
+    rank: bytes.readUInt8(at + 4),
+    key: bytes.toString('utf8', at + headerBytes, keyEnd),
+    value: bytes.subarray(keyEnd, at + sizeAt(bytes, at)),
+  };
+}
+
+/** FNV-1a, which has nothing in common with the hash that chose the lane. */
+function pageOf(key: string, pages: number): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
   return (hash >>> 8) % pages;

@@ -1,4 +1,4 @@
-import { finished } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Decoder } from '../../avro/codec.ts';
@@ -6,12 +6,12 @@ import type { DecodedEvent } from '../../avro/envelope.ts';
 import type { Position } from '../../avro/position.ts';
 import type { LargeUnit, LaneEvent } from './contract.ts';
 import type { EventHead } from './lane-partition.ts';
-import { pageOf, recordsIn, SpoolPage } from './spool-pages.ts';
+import { type PageRecord, recordsIn, SpoolPages } from './spool-pages.ts';
 
 /** Keys are spread over so many pages; some pages together are a slice. */
 const pageCount = 256;
 /** How many pages, of up to some 50 kB, come from the store at once. */
-const fetchedPages = 16;
+const fetchedPages = 8;
 
 // What is in it is bytes that hardly compress.
 const createTable = `CREATE TEMPORARY TABLE IF NOT EXISTS concord_spool (page int, part int, bytes bytea) ON COMMIT DELETE ROWS;
@@ -27,13 +27,11 @@ export class Spool implements LargeUnit {
   sourceTime = 0;
   /** Events in it. */
   events = 0;
-  /** Bytes in memory. */
-  bytes = 0;
   private readonly topics: Map<number, string> = new Map();
   private readonly lane: number;
   private readonly decoder: Decoder<DecodedEvent>;
   private readonly sliceEvents: number;
-  private readonly pages = Array.from({ length: pageCount }, () => new SpoolPage());
+  private readonly pages = new SpoolPages(pageCount);
   private parts = 0;
   private client: ClientBase | null = null;
 
@@ -41,6 +39,11 @@ export class Spool implements LargeUnit {
     this.lane = lane;
     this.decoder = decoder;
     this.sliceEvents = sliceEvents;
+  }
+
+  /** Bytes in memory. */
+  get bytes(): number {
+    return this.pages.length;
   }
 
   add(heads: readonly EventHead[]): void {
@@ -54,8 +57,7 @@ export class Spool implements LargeUnit {
         continue;
       }
       this.topics.set(rank, topic);
-      const page = this.pages[pageOf(key, pageCount)];
-      if (page !== undefined) this.bytes += page.add(rank, key, value);
+      this.pages.add(rank, key, value);
     }
     this.leading.sort((a, b) => a.event.source.ordinal - b.event.source.ordinal);
   }
@@ -64,55 +66,59 @@ export class Spool implements LargeUnit {
   async spill(client: ClientBase): Promise<void> {
     if (this.client === null) await client.query(createTable);
     this.client = client;
-    const stream = client.query(copyFrom('COPY concord_spool FROM STDIN (FORMAT binary)'));
-    const done = finished(stream);
-    stream.write(copyHeader);
-    for (const [index, page] of this.pages.entries()) {
-      if (page.length === 0) continue;
-      stream.write(rowHeader(index, this.parts, page.length));
-      stream.write(page.bytes);
-    }
-    stream.end(copyTrailer);
-    await done;
+    await pipeline(this.copyChunks(), client.query(copyFrom('COPY concord_spool FROM STDIN (FORMAT binary)')));
     this.parts += 1;
-    this.bytes = 0;
-    for (const page of this.pages) page.length = 0;
+    this.pages.clear();
   }
 
   async *slices(): AsyncGenerator<readonly LaneEvent[]> {
     let slice: LaneEvent[] = [];
     let newest = -1;
-    for await (const [page, bytes] of this.allPages()) {
+    for await (const [page, records] of this.allPages()) {
       if (page !== newest && slice.length >= this.sliceEvents) {
         yield inOrder(slice);
         slice = [];
       }
       newest = page;
-      this.decodeInto(slice, bytes);
+      this.decodeInto(slice, records);
     }
     if (slice.length > 0) yield inOrder(slice);
   }
 
-  private async *allPages(): AsyncGenerator<readonly [page: number, bytes: Buffer]> {
+  private async *allPages(): AsyncGenerator<readonly [page: number, records: Iterable<PageRecord>]> {
     const { client } = this;
     if (client === null) {
-      for (const [index, page] of this.pages.entries()) if (page.length > 0) yield [index, page.bytes];
+      for (let page = 0; page < pageCount; page += 1) yield [page, this.pages.recordsOf(page)];
       return;
     }
     await this.spill(client);
+    this.pages.release();
     await client.query('DECLARE concord_spooled CURSOR FOR SELECT page, bytes FROM concord_spool ORDER BY page, part');
     for (;;) {
       const { rows } = await client.query<{ page: number; bytes: Buffer }>(
         `FETCH ${fetchedPages} FROM concord_spooled`,
       );
-      for (const { page, bytes } of rows) yield [page, bytes];
+      for (const { page, bytes } of rows) yield [page, recordsIn(bytes)];
       if (rows.length < fetchedPages) break;
     }
     await client.query('CLOSE concord_spooled; TRUNCATE concord_spool');
   }
 
-  private decodeInto(slice: LaneEvent[], bytes: Buffer): void {
-    for (const { rank, key, value } of recordsIn(bytes)) {
+  /** All pages as the binary format of COPY. Each chunk is a page: what waits to be sent is memory too. */
+  private *copyChunks(): Generator<Buffer> {
+    yield copyHeader;
+    for (let page = 0; page < pageCount; page += 1) {
+      const size = this.pages.sizeOf(page);
+      if (size === 0) continue;
+      const chunk = Buffer.allocUnsafeSlow(rowHeaderBytes + size);
+      this.pages.copy(page, chunk, writeRowHeader(chunk, 0, page, this.parts, size));
+      yield chunk;
+    }
+    yield copyTrailer;
+  }
+
+  private decodeInto(slice: LaneEvent[], records: Iterable<PageRecord>): void {
+    for (const { rank, key, value } of records) {
       const topic = this.topics.get(rank);
       if (topic === undefined) throw new Error(`no topic has the rank ${rank}`);
       slice.push({ topic, partition: this.lane, offset: 0, key, event: this.decoder.decode(topic, value) });
@@ -135,14 +141,14 @@ function inOrder(slice: LaneEvent[]): readonly LaneEvent[] {
 const copyHeader = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const copyTrailer = Buffer.from([0xff, 0xff]);
 
+const rowHeaderBytes = 22;
+
 /** The row up to the bytes of its page. */
-function rowHeader(page: number, part: number, length: number): Buffer {
-  const header = Buffer.allocUnsafe(22);
-  header.writeInt16BE(3, 0);
-  header.writeInt32BE(4, 2);
-  header.writeInt32BE(page, 6);
-  header.writeInt32BE(4, 10);
-  header.writeInt32BE(part, 14);
-  header.writeInt32BE(length, 18);
-  return header;
+function writeRowHeader(bytes: Buffer, start: number, page: number, part: number, size: number): number {
+  let at = bytes.writeInt16BE(3, start);
+  at = bytes.writeInt32BE(4, at);
+  at = bytes.writeInt32BE(page, at);
+  at = bytes.writeInt32BE(4, at);
+  at = bytes.writeInt32BE(part, at);
+  return bytes.writeInt32BE(size, at);
 }
