@@ -11,6 +11,7 @@ import { heldCommand } from './held.ts';
 import { initCommand } from './init.ts';
 import { exit, explainFailure } from './output.ts';
 import { receiptsCommand } from './receipts.ts';
+import { reconcileCommand } from './reconcile.ts';
 import { rejectionsCommand } from './rejections.ts';
 import { rulesCommand } from './rules.ts';
 import { runCommand } from './run.ts';
@@ -36,7 +37,15 @@ export function createProgram(): Command {
         '\nMPAN cores are masked unless --reveal is given.',
     );
   const embedded = [upCommand(), downCommand(), envCommand(), demoCommand(), generateCommand()];
-  const running = [runCommand(), initCommand(), checkCommand(), statusCommand(), balanceCommand(), snapshotCommand()];
+  const running = [
+    runCommand(),
+    initCommand(),
+    checkCommand(),
+    statusCommand(),
+    balanceCommand(),
+    reconcileCommand(),
+    snapshotCommand(),
+  ];
   const looking = [
     tailCommand(),
     rejectionsCommand(),

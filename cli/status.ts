@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { expectedProcesses } from '../local/bring-up.ts';
 import { livePids } from '../local/processes.ts';
 import { readState } from '../local/state.ts';
+import { readVerifiedThrough } from '../reconcile/ledger.ts';
 import { pause } from '../runtime/clock.ts';
 import { explanationOf } from '../runtime/codes.ts';
 import { withDatabase } from '../runtime/postgres.ts';
@@ -57,7 +58,8 @@ export async function readStatus(options: CommonOptions): Promise<Status> {
     balance,
     held: counts?.held ?? null,
     rejections: counts?.rejections ?? null,
-    verifiedThrough: {},
+    verifiedThrough:
+      (await attempt(() => readVerifiedThrough(settings.metering.database, settings.registration.name))) ?? {},
     sides,
   };
 }

@@ -1,0 +1,102 @@
+import { quoteIdentifier } from '../connectors/source/sql.ts';
+import type { ReconciledItem, ReconciledTable } from './tables.ts';
+
+/**
+ * Both sides as the same types, so that equal rows have equal digests whatever the sessions, the collations and the
+ * exact types of the columns are. What an event can not carry (infinity, NaN, more digits than it has) is a value of
+ * its own here: `infinity` for dates, `NaN` for numbers.
+ */
+
+/** Column → the name of its type, as pg_type has it. */
+export type ColumnTypes = ReadonlyMap<string, string>;
+
+/** The items of a row as SQL, by item name. */
+export type ItemsSql = (item: ReconciledItem) => string;
+
+export function sourceItems(alias: string, types: ColumnTypes): ItemsSql {
+  return ({ kind, column }) => {
+    if (column === null) return `NULL::${sqlTypes[kind]}`;
+    const value = `${alias}.${quoteIdentifier(column)}`;
+    const type = types.get(column) ?? '';
+    switch (kind) {
+      case 'text':
+        // A cast of char(n) drops its padding, which the source does send.
+        return type === 'text' || type === 'varchar'
+          ? `${value}::text`
+          : `CASE WHEN ${value} IS NOT NULL THEN concat(${value}) END`;
+      case 'date':
+        return `CASE WHEN isfinite(${value}::date) THEN ${value}::date WHEN ${value} IS NOT NULL THEN date 'infinity' END`;
+      case 'millionths':
+        return `CASE WHEN ${value}::numeric = trunc(${value}::numeric, 6) AND abs(${value}::numeric) < 1000000
+          THEN ${value}::numeric WHEN ${value} IS NOT NULL THEN numeric 'NaN' END`;
+      case 'boolean':
+      case 'integer':
+        return `${value}::${sqlTypes[kind]}`;
+    }
+  };
+}
+
+export function storeItems(alias: string): ItemsSql {
+  return ({ name, kind }) => (kind === 'integer' ? `${alias}.${name}::bigint` : `${alias}.${name}`);
+}
+
+/** The items of an event that is kept as JSON: dates as days, decimals as millionths. */
+export function eventItems(event: string): ItemsSql {
+  return ({ name, kind }) => {
+    const value = `(${event} ->> '${name}')`;
+    const unfit = `${event} -> 'invalid' ? '${name}'`;
+    switch (kind) {
+      case 'text':
+        return `coalesce(${value}, ${event} -> 'invalid' ->> '${name}')`;
+      case 'date':
+        return `CASE WHEN ${unfit} THEN date 'infinity' ELSE date '1970-01-01' + ${value}::int END`;
+      case 'millionths':
+        return `CASE WHEN ${unfit} THEN numeric 'NaN' ELSE ${value}::numeric / 1000000 END`;
+      case 'boolean':
+      case 'integer':
+        return `${value}::${sqlTypes[kind]}`;
+    }
+  };
+}
+
+const sqlTypes: Readonly<Record<ReconciledItem['kind'], string>> = {
+  text: 'text',
+  date: 'date',
+  boolean: 'boolean',
+  millionths: 'numeric',
+  integer: 'bigint',
+};
+
+/** A 64-bit digest of a row. */
+export function digestSql({ items }: ReconciledTable, itemSql: ItemsSql): string {
+  return `hash_record_extended(row(${items.map(itemSql).join(', ')}), 0)`;
+}
+
+/** The name of a row, as text in the order of its bytes. */
+export function keySql(table: ReconciledTable, itemSql: ItemsSql): string {
+  const parts = table.key.map((name) => `coalesce((${itemSql(itemOf(table, name))})::text, '')`);
+  return `(${parts.join(` || '|' || `)}) COLLATE "C"`;
+}
+
+/** The key of the row's events, as text; empty for reference data. */
+export function laneKeySql(table: ReconciledTable, itemSql: ItemsSql): string {
+  return table.laneKey === null ? `''::text` : `coalesce(${itemSql(itemOf(table, table.laneKey))}, '')`;
+}
+
+export function bucketSql(key: string, buckets: number): string {
+  return `(hashtextextended(${key}, 0) & ${buckets - 1})::int`;
+}
+
+/** The items as an array of texts, for people. */
+export function textsSql({ items }: ReconciledTable, itemSql: ItemsSql): string {
+  const texts = items.map((item) =>
+    item.kind === 'millionths' ? `(${itemSql(item)})::numeric(12, 6)::text` : `(${itemSql(item)})::text`,
+  );
+  return `ARRAY[${texts.join(', ')}]`;
+}
+
+export function itemOf(table: ReconciledTable, name: string): ReconciledItem {
+  const item = table.items.find((one) => one.name === name);
+  if (item === undefined) throw new RangeError(`${table.entity} has no item ${name}`);
+  return item;
+}

@@ -1,0 +1,158 @@
+import type { Cause, Explanation, RowSides } from './agreement.ts';
+import { type BothSides } from './rows.ts';
+
+/** What is known of the source besides its rows, from its last progress record. */
+export interface SourceProgress {
+  readonly generation: number;
+  /** The LSN at which the initial load was complete; null while it runs. */
+  readonly loadCompleteLsn: number | null;
+}
+
+/** The value of an item that differs, on both sides, as text. */
+export interface ItemValues {
+  readonly registration: string | null;
+  readonly metering: string | null;
+}
+
+/** A row that nothing known so far explains, looked at closely. */
+export interface Finding {
+  readonly key: string;
+  /** Set when something explains it after all. */
+  readonly by: Explanation | null;
+  readonly cause: Cause;
+  /** Items that differ, where both sides have the row. */
+  readonly items: Readonly<Record<string, ItemValues>>;
+  /** Events that the snapshot does not see have changed it since: it should be looked at again. */
+  readonly movedOn: boolean;
+}
+
+interface SourceDetails {
+  readonly key: string;
+  readonly lane_key: string;
+  readonly items: readonly (string | null)[];
+  readonly xmin: string;
+}
+
+interface StoreDetails {
+  readonly key: string;
+  readonly lane_key: string;
+  readonly items: readonly (string | null)[];
+  readonly xid: string | null;
+  readonly applied_at: Date | null;
+}
+
+interface Later {
+  readonly key: string;
+  readonly digest: string | null;
+  readonly lsn: string;
+}
+
+/** Looks closely at open rows, at most some thousand at once. */
+export async function examine(
+  both: BothSides,
+  rows: readonly RowSides[],
+  progress: SourceProgress,
+  source: string,
+): Promise<readonly Finding[]> {
+  const keys = rows.map(({ key }) => key);
+  const [sourceRows, storeRows] = await Promise.all([
+    both.sourceClient.query<SourceDetails>(both.source.details(), [keys]),
+    both.storeClient.query<StoreDetails>(both.store.details(), [keys]),
+  ]);
+  const later = await both.storeClient.query<Later>(both.store.later(), [keys]);
+  const there = new Map(sourceRows.rows.map((row) => [row.key, row]));
+  const here = grouped(storeRows.rows);
+  const after = grouped(later.rows);
+  const laneKeys = new Set([...sourceRows.rows, ...storeRows.rows].map((row) => row.lane_key));
+  const letters = await deadLetters(both, source, [...laneKeys]);
+  return rows.map((row) => {
+    const inSource = there.get(row.key) ?? null;
+    const inStore = here.get(row.key) ?? [];
+    const since = after.get(row.key) ?? [];
+    const laneKeysOfRow = [...(inSource === null ? [] : [inSource]), ...inStore].map((one) => one.lane_key);
+    const lettersAt = Math.max(...laneKeysOfRow.map((laneKey) => letters.get(laneKey) ?? Number.NEGATIVE_INFINITY));
+    const appliedAt = Math.max(
+      ...inStore.map((version) => version.applied_at?.getTime() ?? Number.NEGATIVE_INFINITY),
+      Number.NEGATIVE_INFINITY,
+    );
+    const isDeadLettered = lettersAt > Number.NEGATIVE_INFINITY && lettersAt >= appliedAt;
+    const by = isDeadLettered ? 'deadLettered' : isLoading(row, since, progress) ? 'loading' : null;
+    const closest = inStore.find((one) => one.lane_key === inSource?.lane_key) ?? inStore[0] ?? null;
+    return {
+      key: row.key,
+      by,
+      cause: causeOf(inSource, closest, inStore.length, since),
+      items: inSource === null || closest === null ? {} : differingItems(both, inSource.items, closest.items),
+      movedOn: since.length > 0,
+    };
+  });
+}
+
+/** No version that the snapshot sees, but one that it does not, which was read rather than changed (P23). */
+function isLoading(
+  { source, versions, troubles }: RowSides,
+  later: readonly Later[],
+  progress: SourceProgress,
+): boolean {
+  if (source === null || versions.length > 0 || troubles.length > 0) return false;
+  const { loadCompleteLsn } = progress;
+  if (loadCompleteLsn === null) return true;
+  return later.some(({ digest, lsn }) => digest === source.digest || Number(lsn) <= loadCompleteLsn);
+}
+
+function causeOf(
+  inSource: SourceDetails | null,
+  inStore: StoreDetails | null,
+  versions: number,
+  since: readonly Later[],
+): Cause {
+  if (inSource === null) return 'extra';
+  if (inStore === null) return 'missing';
+  if (versions > 1) return 'extra';
+  // Still moving after several looks.
+  if (since.length > 0 || inStore.xid === null) return since.length > 0 ? 'unknown' : 'changed-in-store';
+  return wroteLast(Number(inSource.xmin), Number(inStore.xid)) ? 'changed-in-store' : 'unknown';
+}
+
+/** Is the store's version at least as new as the row in the source? `xmin` has 32 bits of the transaction id. */
+export function wroteLast(xmin: number, xid: number): boolean {
+  return ((xmin - (xid % 0x1_0000_0000)) | 0) <= 0;
+}
+
+function differingItems(
+  { source }: BothSides,
+  there: readonly (string | null)[],
+  here: readonly (string | null)[],
+): Readonly<Record<string, ItemValues>> {
+  return Object.fromEntries(
+    source.table.items.flatMap(({ name }, at) => {
+      const values = { registration: there[at] ?? null, metering: here[at] ?? null };
+      return values.registration === values.metering ? [] : [[name, values] as const];
+    }),
+  );
+}
+
+/** Lane key → when its last record that could not be decoded came, in epoch milliseconds. */
+async function deadLetters(
+  { storeClient, store }: BothSides,
+  source: string,
+  laneKeys: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (store.table.laneKey === null || laneKeys.length === 0) return new Map();
+  const { rows } = await storeClient.query<{ key: Buffer; at: Date }>(
+    `SELECT key, max(at) AS at FROM metering.dead_letter
+     WHERE source = $1 AND topic = ANY ($2::text[]) AND key = ANY ($3::bytea[]) GROUP BY key`,
+    [source, store.table.topics, laneKeys.map((key) => Buffer.from(key))],
+  );
+  return new Map(rows.map(({ key, at }) => [key.toString('utf8'), at.getTime()]));
+}
+
+function grouped<R extends { readonly key: string }>(rows: readonly R[]): ReadonlyMap<string, readonly R[]> {
+  const groups = new Map<string, R[]>();
+  for (const row of rows) {
+    const group = groups.get(row.key);
+    if (group === undefined) groups.set(row.key, [row]);
+    else group.push(row);
+  }
+  return groups;
+}

@@ -1,0 +1,61 @@
+import type { Cause, Explanation } from './agreement.ts';
+import type { ItemValues } from './evidence.ts';
+import type { SideTally } from './tally.ts';
+
+/** What a run says: the document of `concord reconcile --json`. LSNs as PostgreSQL prints them. */
+export interface ReconcileReport {
+  readonly verdict: 'agree' | 'differ';
+  readonly point: { readonly snapshot: string; readonly lsn: string; readonly at: string; readonly generation: number };
+  readonly tables: readonly TableReport[];
+  /** The unexplained ones first; of each table at most so many as were asked for. */
+  readonly differences: readonly Difference[];
+  readonly events: EventsBalance;
+  readonly closes: boolean;
+  readonly seconds: number;
+  /** Rows that were looked at again at a later point, because events had gone over them meanwhile. */
+  readonly lookedAgain: number;
+  readonly version: string;
+}
+
+export interface TableReport {
+  readonly table: string;
+  readonly sourceRows: number;
+  readonly storeRows: number;
+  readonly agreeing: number;
+  readonly explained: Readonly<Record<Explanation, number>>;
+  readonly unexplained: number;
+  /** The two equations: rows of each side by how they stand. */
+  readonly source: SideTally;
+  readonly store: SideTally;
+  readonly closes: boolean;
+  /** Refused rows by each of their broken rules. */
+  readonly rules: Readonly<Record<string, number>>;
+  /** How far this run proves the table equal; null when it does not. */
+  readonly verifiedThrough: string | null;
+}
+
+export interface Difference {
+  readonly table: string;
+  readonly key: string;
+  readonly cause: Cause | 'rejected' | 'held' | 'loading';
+  /** Names of the items that differ; none for a row that one side does not have. */
+  readonly items: readonly string[];
+  readonly values: Readonly<Record<string, ItemValues>>;
+  /** Broken rules of a refused row. */
+  readonly rules: readonly string[];
+}
+
+/** captured = applied + unchanged + superseded + rejected + held + dead-lettered + not ours + in flight, over all topics. */
+export interface EventsBalance {
+  readonly captured: number;
+  readonly applied: number;
+  readonly unchanged: number;
+  readonly superseded: number;
+  readonly rejected: number;
+  readonly held: number;
+  readonly deadLettered: number;
+  readonly notOurs: number;
+  readonly inFlight: number;
+  /** False when events are missing that are not on their way. */
+  readonly closes: boolean;
+}

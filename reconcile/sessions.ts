@@ -1,0 +1,117 @@
+import pg from 'pg';
+import { type DatabaseSettings, clientConfigOf, databaseFault } from '../runtime/postgres.ts';
+
+export const applicationName = 'concord reconcile';
+
+/** Dates and numbers read the same everywhere, and no limit of an administrator ends what is meant to wait. */
+const sessionSettings = `
+  SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex';
+  SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET client_connection_check_interval = '5s';
+  SET jit = off; SET max_parallel_workers_per_gather = 0`;
+
+export async function openSession(database: DatabaseSettings): Promise<pg.Client> {
+  const client = new pg.Client(clientConfigOf(database, applicationName));
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query(sessionSettings);
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw databaseFault(error);
+  }
+  return client;
+}
+
+/** Sessions that all see one snapshot, until they are closed. */
+export class SnapshotSessions {
+  readonly clients: readonly pg.Client[];
+  /** PostgreSQL's text of the snapshot. */
+  readonly snapshot: string;
+  /** The server's time when it was taken. */
+  readonly at: Date;
+
+  private constructor(clients: readonly pg.Client[], snapshot: string, at: Date) {
+    this.clients = clients;
+    this.snapshot = snapshot;
+    this.at = at;
+  }
+
+  /**
+   * `lock`: tables that must not be truncated meanwhile, as SQL names. They are locked before the snapshot is taken,
+   * because TRUNCATE takes rows away from older snapshots (P20), and in every session, because a session that
+   * waited behind a TRUNCATE which waits for the first would wait for ever. Nobody who reads or writes waits for us.
+   */
+  static async open(
+    database: DatabaseSettings,
+    count: number,
+    lock: readonly string[],
+    lockTimeoutMs: number,
+  ): Promise<SnapshotSessions> {
+    const clients: pg.Client[] = [];
+    const locks =
+      lock.length === 0
+        ? ''
+        : `; SET LOCAL lock_timeout = ${lockTimeoutMs}; LOCK TABLE ${lock.join(', ')} IN ACCESS SHARE MODE`;
+    try {
+      const first = await openSession(database);
+      clients.push(first);
+      await first.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${locks}`);
+      const { rows } = await first.query<{ snapshot: string; id: string; at: Date }>(
+        'SELECT pg_current_snapshot()::text AS snapshot, pg_export_snapshot() AS id, clock_timestamp() AS at',
+      );
+      const [row] = rows;
+      if (row === undefined) throw new RangeError('the server told no snapshot');
+      while (clients.length < count) {
+        const client = await openSession(database);
+        clients.push(client);
+        await client.query(
+          `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '${row.id}'${locks}`,
+        );
+      }
+      return new SnapshotSessions(clients, row.snapshot, row.at);
+    } catch (error) {
+      await endAll(clients);
+      throw databaseFault(error);
+    }
+  }
+
+  get first(): pg.Client {
+    const [client] = this.clients;
+    if (client === undefined) throw new RangeError('there is no session');
+    return client;
+  }
+
+  async close(): Promise<void> {
+    await endAll(this.clients);
+  }
+}
+
+async function endAll(clients: readonly pg.Client[]): Promise<void> {
+  await Promise.all(clients.map((client) => client.end().catch(() => {})));
+}
+
+/** Gives each task to the next client that is free. The first failure ends all. */
+export async function shareOut<T>(
+  clients: readonly pg.Client[],
+  tasks: readonly T[],
+  act: (client: pg.Client, task: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const results = await Promise.allSettled(
+    clients.map(async (client) => {
+      while (next < tasks.length && !failed) {
+        const task = tasks[next];
+        next += 1;
+        if (task === undefined) continue;
+        try {
+          await act(client, task);
+        } catch (error) {
+          failed = true;
+          throw error;
+        }
+      }
+    }),
+  );
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}

@@ -1,0 +1,193 @@
+import { quoteLiteral } from '../connectors/source/sql.ts';
+import {
+  bucketSql,
+  digestSql,
+  eventItems,
+  itemOf,
+  type ItemsSql,
+  keySql,
+  laneKeySql,
+  storeItems,
+  textsSql,
+} from './canonical.ts';
+import { type Pages, pagesSql } from './source-side.ts';
+import type { ReconciledTable } from './tables.ts';
+import { type Visibility, visibleSql } from './visibility.ts';
+
+/** The SQL that reads, from the metering store, what one table said at a point of its source. */
+export class StoreSide {
+  readonly table: ReconciledTable;
+  readonly #source: string;
+  readonly #seen: Visibility;
+  readonly #version: ItemsSql = storeItems('v');
+  readonly #event: ItemsSql = eventItems('t.event');
+
+  constructor(table: ReconciledTable, source: string, seen: Visibility) {
+    this.table = table;
+    this.#source = source;
+    this.#seen = seen;
+  }
+
+  get current(): string {
+    return `metering.${this.table.entity}`;
+  }
+
+  /** bucket, visible versions and their digests, and the smallest LSN of a version that is not visible. */
+  currentDigests(buckets: number, pages: Pages | null): string {
+    const later = `CASE WHEN NOT ${this.#isVisible} THEN v.lsn END`;
+    return this.#digests(buckets, later, `${this.current} v WHERE ${pagesSql('v', pages)}`);
+  }
+
+  /** The same of superseded versions whose end the snapshot does not see. */
+  pastDigests(buckets: number): string {
+    const later = `CASE WHEN ${this.#isVisible} THEN v.lsn_to ELSE v.lsn END`;
+    return this.#digests(buckets, later, `${this.current}_history v WHERE ${this.#endsLater}`);
+  }
+
+  /**
+   * bucket, and of the keys whose last event the snapshot sees was not accepted: what must be taken from the digests of
+   * versions and put to them, so that they are the digests of what the source must have; and how many are explained.
+   */
+  troubleDigests(buckets: number): string {
+    const all = (one: string): string => `coalesce(${one}, 0)::text`;
+    const same = 'h_version IS NOT DISTINCT FROM h_event';
+    const explains = `NOT (${same})`;
+    const outcome = (name: string): string =>
+      `(count(*) FILTER (WHERE ${explains} AND outcome = '${name}'))::text AS ${name}`;
+    return `SELECT bucket, count(h_version)::text AS versions, ${all('bit_xor(h_version)')} AS version_xor, ${all('sum(h_version)')} AS version_sum,
+        count(h_event)::text AS events, ${all('bit_xor(h_event)')} AS event_xor, ${all('sum(h_event)')} AS event_sum,
+        ${outcome('rejected')}, ${outcome('held')}, ${outcome('loading')},
+        (count(h_event) FILTER (WHERE ${explains}))::text AS in_source, (count(h_version) FILTER (WHERE ${explains}))::text AS in_store
+      FROM (SELECT ${bucketSql('key', buckets)} AS bucket, outcome, h_event,
+              (SELECT ${digestSql(this.table, this.#version)} FROM (${this.#visibleVersions('v.*')}) v
+               WHERE v.${this.table.laneKey} = d.lane_key AND v.${this.table.key[0]}::text = d.key LIMIT 1) AS h_version
+            FROM (${this.#troubles()}) d) b
+      GROUP BY bucket`;
+  }
+
+  /** The smallest LSN of a refused event that the snapshot does not see. */
+  troubleHorizon(): string {
+    return `SELECT min(t.lsn)::text AS lsn FROM metering.last_received t
+      WHERE t.entity = '${this.table.entity}' AND t.source = ${quoteLiteral(this.#source)} AND NOT ${this.#eventIsVisible}`;
+  }
+
+  /** key, lane key, digest, outcome (null for a version): of some buckets (`$1`), in the order of keys. */
+  listing(buckets: number): string {
+    return `SELECT * FROM (${this.#rows('true')}) r WHERE ${bucketSql('r.key', buckets)} = ANY ($1::int[]) ORDER BY key`;
+  }
+
+  /** The same of some keys (`$1`). */
+  byKeys(): string {
+    return this.#rows(this.#hasKey);
+  }
+
+  /** key, lane key, items as texts, xid, applied_at: of visible versions of some keys (`$1`). */
+  details(): string {
+    return this.#visibleVersions(
+      `${keySql(this.table, this.#version)} AS key, ${laneKeySql(this.table, this.#version)} AS lane_key,
+       ${textsSql(this.table, this.#version)} AS items, v.xid, v.applied_at`,
+      this.#hasKey,
+    );
+  }
+
+  /** key, digest, lsn: of some keys (`$1`), versions that the snapshot does not see. Ends that it does not see have no digest. */
+  later(): string {
+    const key = keySql(this.table, this.#version);
+    const digest = digestSql(this.table, this.#version);
+    return `SELECT ${key} AS key, ${digest}::text AS digest, v.lsn::text AS lsn FROM ${this.current} v
+        WHERE ${this.#hasKey} AND ${this.#ours} AND NOT ${this.#isVisible}
+      UNION ALL
+      SELECT ${key}, CASE WHEN NOT ${this.#isVisible} THEN ${digest}::text END, coalesce(v.lsn_to, v.lsn)::text FROM ${this.current}_history v
+        WHERE ${this.#hasKey} AND ${this.#ours} AND ${this.#endsLater}
+      UNION ALL
+      SELECT t.entity_key, NULL, t.lsn::text FROM metering.last_received t
+        WHERE t.entity = '${this.table.entity}' AND t.source = ${quoteLiteral(this.#source)} AND t.entity_key = ANY ($1::text[])
+          AND NOT ${this.#eventIsVisible}`;
+  }
+
+  /** key, outcome, rule codes: some of the refused rows (`$1`: how many). */
+  refused(): string {
+    return `SELECT d.key, d.outcome, coalesce(
+          (SELECT r.rule_codes FROM metering.rejection r WHERE r.lane_key = d.lane_key AND r.entity = '${this.table.entity}'
+             AND r.entity_key = d.key AND r.status = 'open' ORDER BY r.generation DESC, r.lsn DESC, r.ordinal DESC LIMIT 1),
+          (SELECT h.rule_codes FROM metering.held h WHERE h.lane_key = d.lane_key AND h.entity = '${this.table.entity}'
+             AND h.entity_key = d.key ORDER BY h.generation DESC, h.lsn DESC, h.ordinal DESC LIMIT 1), '{}') AS codes
+      FROM (${this.#troubles()}) d ORDER BY d.key LIMIT $1`;
+  }
+
+  /** code, rows: refused rows by each of their broken rules. */
+  refusedByRule(): string {
+    return `SELECT code, count(*)::text AS rows FROM (
+        SELECT DISTINCT d.lane_key, d.key, unnest(coalesce(
+          (SELECT r.rule_codes FROM metering.rejection r WHERE r.lane_key = d.lane_key AND r.entity = '${this.table.entity}'
+             AND r.entity_key = d.key AND r.status = 'open' ORDER BY r.generation DESC, r.lsn DESC, r.ordinal DESC LIMIT 1),
+          (SELECT h.rule_codes FROM metering.held h WHERE h.lane_key = d.lane_key AND h.entity = '${this.table.entity}'
+             AND h.entity_key = d.key ORDER BY h.generation DESC, h.lsn DESC, h.ordinal DESC LIMIT 1), '{}')) AS code
+        FROM (${this.#troubles()}) d) c
+      GROUP BY code ORDER BY count(*) DESC, code`;
+  }
+
+  #digests(buckets: number, later: string, from: string): string {
+    return `SELECT bucket, count(h)::text AS rows, coalesce(bit_xor(h), 0)::text AS xor, coalesce(sum(h), 0)::text AS sum,
+        min(later)::text AS later
+      FROM (SELECT ${bucketSql(keySql(this.table, this.#version), buckets)} AS bucket,
+              CASE WHEN ${this.#isVisible} THEN ${digestSql(this.table, this.#version)} END AS h, ${later} AS later
+            FROM ${from} AND ${this.#ours}) d
+      GROUP BY bucket`;
+  }
+
+  #visibleVersions(columns: string, condition = 'true'): string {
+    const selected = columns === 'v.*' ? this.table.items.map(({ name }) => `v.${name}`).join(', ') : columns;
+    return `SELECT ${selected} FROM ${this.current} v WHERE ${condition} AND ${this.#ours} AND ${this.#isVisible}
+      UNION ALL
+      SELECT ${selected} FROM ${this.current}_history v WHERE ${condition} AND ${this.#ours} AND ${this.#isVisible} AND ${this.#endsLater}`;
+  }
+
+  #troubles(condition = 'true'): string {
+    return `SELECT t.lane_key, t.entity_key COLLATE "C" AS key,
+        CASE WHEN t.event ->> 'recordType' <> 'delete' THEN ${digestSql(this.table, this.#event)} END AS h_event,
+        coalesce((SELECT CASE WHEN h.due IS NULL THEN 'loading' ELSE 'held' END FROM metering.held h
+          WHERE h.lane_key = t.lane_key AND h.entity = t.entity AND h.entity_key = t.entity_key
+            AND h.generation = t.generation AND h.lsn = t.lsn AND h.ordinal = t.ordinal LIMIT 1), 'rejected') AS outcome
+      FROM metering.last_received t
+      WHERE ${condition} AND t.entity = '${this.table.entity}' AND t.source = ${quoteLiteral(this.#source)} AND ${this.#eventIsVisible}`;
+  }
+
+  #rows(condition: string): string {
+    const versions = this.#visibleVersions(
+      `${keySql(this.table, this.#version)} AS key, ${laneKeySql(this.table, this.#version)} AS lane_key,
+       ${digestSql(this.table, this.#version)}::text AS digest, NULL AS outcome`,
+      condition,
+    );
+    if (this.table.laneKey === null) return versions;
+    const chosen = condition === 'true' ? 'true' : 't.entity_key = ANY ($1::text[])';
+    return `${versions} UNION ALL SELECT key, lane_key, h_event::text, outcome FROM (${this.#troubles(chosen)}) e`;
+  }
+
+  get #hasKey(): string {
+    const [name] = this.table.key;
+    if (this.table.key.length > 1 || name === undefined)
+      return `${keySql(this.table, this.#version)} = ANY ($1::text[])`;
+    const { kind } = itemOf(this.table, name);
+    return kind === 'integer' ? `v.${name} = ANY ($1::text[]::bigint[])` : `v.${name} = ANY ($1::text[])`;
+  }
+
+  /** Rows of this source, and rows of none that we know: somebody has put them there. */
+  get #ours(): string {
+    const name = quoteLiteral(this.#source);
+    return `(v.source = ${name} OR v.source IS NULL OR NOT EXISTS (SELECT FROM metering.applied_position a WHERE a.source = v.source))`;
+  }
+
+  get #isVisible(): string {
+    return visibleSql(this.#seen, 'v.xid', 'v.generation');
+  }
+
+  /** A range first, so that an index tells where the few such rows are. */
+  get #endsLater(): string {
+    return `v.xid_to >= ${this.#seen.xmin} AND NOT ${visibleSql(this.#seen, 'v.xid_to', 'v.generation_to')}`;
+  }
+
+  get #eventIsVisible(): string {
+    return visibleSql(this.#seen, "(t.event -> 'source' ->> 'xid')::bigint", 't.generation');
+  }
+}

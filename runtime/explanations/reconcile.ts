@@ -1,0 +1,39 @@
+import type { Explanation } from './explanation.ts';
+
+/** What keeps a comparison of both sides from saying anything. */
+export const reconcileExplanations: readonly Explanation[] = [
+  {
+    code: 'RECONCILE_STANDBY',
+    title: 'The registration database is a standby',
+    meaning:
+      'The snapshot of a standby does not list the transactions that are in progress, so it can not be said which changes it sees.',
+    remedy: 'Set `registration.database.url` to the primary: the comparison blocks nobody who reads or writes there.',
+  },
+  {
+    code: 'RECONCILE_TABLE_LOCKED',
+    title: 'A table is held by somebody else',
+    meaning:
+      'A transaction holds a replicated table for itself (TRUNCATE, ALTER TABLE, VACUUM FULL), and a snapshot next to it would be wrong.',
+    remedy: 'Run it again when that transaction has ended; `pg_locks` with `pg_stat_activity` shows whose it is.',
+  },
+  {
+    code: 'RECONCILE_STORE_BEHIND',
+    title: 'The store does not come to the point of the comparison',
+    meaning:
+      'The store is compared when it has every change below the LSN of the point. Nothing has moved for a while: one side does not run, or can not go on.',
+    remedy: 'Look at `concord status`, start what does not run, and run it again. `--patience` makes it wait longer.',
+  },
+  {
+    code: 'RECONCILE_HISTORY_BROKEN',
+    title: "The source's history was broken while both sides were compared",
+    meaning:
+      'Transaction ids compare only within one generation, and a new one has begun since the snapshot was taken.',
+    remedy: 'Run it again.',
+  },
+  {
+    code: 'RECONCILE_NOTHING_CAPTURED',
+    title: 'There is nothing to compare yet',
+    meaning: 'The registration source has never written its progress, so nothing of it can be in the store.',
+    remedy: 'Start both sides with `concord run` (or `concord up`), wait for the initial load, and run it again.',
+  },
+];
