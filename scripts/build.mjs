@@ -3,9 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { checkNode, ensureInstalled, root } from './prepare.mjs';
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+checkNode();
+ensureInstalled();
+
 const folders = ['avro', 'topics', 'connectors', 'reconcile', 'cli', 'console', 'runtime', 'local'];
 const stampFile = path.join(root, 'dist', '.stamp');
 
