@@ -24,12 +24,7 @@ export interface Comparison {
 }
 
 /** Compares a table on both sides, row by row, by a digest of the rows in key order. `where` leaves rows out on both. */
-export async function compareTable(
-  rig: Rig,
-  table: string,
-  key: string,
-  where = 'true',
-): Promise<Comparison> {
+export async function compareTable(rig: Rig, table: string, key: string, where = 'true'): Promise<Comparison> {
   const { rows: columns } = await rig.registration.query<{ column_name: string }>(
     `SELECT column_name FROM information_schema.columns WHERE table_schema = 'registration' AND table_name = $1 ORDER BY ordinal_position`,
     [table],
