@@ -78,6 +78,11 @@ export class LaneBuffer {
     }
   }
 
+  /** Everything taken so far is copied, and its memory can be used again; or it is left to the garbage collector. */
+  forgetTaken(isCopied: boolean): void {
+    for (const queue of this.queues) queue.forgetTaken(isCopied);
+  }
+
   /** Resumes what has drained. With hysteresis: each resume costs a fetch. */
   drained(): void {
     const half = this.bytes < this.bytesMax / 2;

@@ -126,6 +126,7 @@ export class LaneWorker {
         await this.buffer.prepared();
         const step = merge.next();
         this.buffer.drained();
+        if (step.kind !== 'slice') this.buffer.forgetTaken(false);
         if (step.kind === 'batch') await this.applyBatch(step);
         else if (step.kind === 'slice') await this.applyLarge(step, merge);
         else await this.idle(step.reach);
@@ -187,6 +188,7 @@ export class LaneWorker {
       if (this.stopping) return;
       letters.push(...slice.letters);
       unit.add(slice.events);
+      this.buffer.forgetTaken(true);
       if (unit.bytes > limits.spoolBytesMax) await this.store.spill(unit);
       if (slice.reach !== null) {
         await this.store.applyLarge(unit, letters, this.momentAt(slice.reach), slice.reach);

@@ -33,6 +33,8 @@ export class PartitionQueue implements LanePartition {
   private readonly identityItem: string | null;
   private segments: Segment[] = [];
   private first = 0;
+  /** Read to their ends, but for views that the merge may have given away. */
+  private finished: Segment[] = [];
   private head: Head | undefined;
   private newestEvent: Position | null = null;
   /** The last value fetched, until somebody asks for its position. */
@@ -62,6 +64,12 @@ export class PartitionQueue implements LanePartition {
   /** The offset from which everything is still to be taken. */
   get nextOffset(): number {
     return this.segment?.offset ?? this.fetchedOffset;
+  }
+
+  /** Of what was taken, no view is used any more (`isCopied`), or nothing is known of that. */
+  forgetTaken(isCopied: boolean): void {
+    if (isCopied) for (const segment of this.finished) segment.release();
+    this.finished = [];
   }
 
   push(batch: FetchedBatch): void {
@@ -156,6 +164,7 @@ export class PartitionQueue implements LanePartition {
   private skip(segment: Segment): void {
     segment.next();
     if (!segment.done) return;
+    this.finished.push(segment);
     this.bytes -= segment.sizeBytes;
     this.first += 1;
     if (this.first === this.segments.length || this.first > readSegmentsMax) {

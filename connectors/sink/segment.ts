@@ -10,6 +10,8 @@ const recordOverheadBytes = 16;
 export class Segment {
   readonly sizeBytes: number;
   private readonly slab: Buffer;
+  /** Where the records end in it. */
+  private readonly end: number;
   private readonly offsets: Float64Array;
   /** Key length and value length of each record; -1 is null. */
   private readonly lengths: Int32Array;
@@ -19,7 +21,8 @@ export class Segment {
   constructor(records: readonly FetchedRecord[]) {
     let bytes = 0;
     for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0);
-    this.slab = Buffer.allocUnsafeSlow(bytes);
+    this.slab = takeSlab(bytes);
+    this.end = bytes;
     this.offsets = new Float64Array(records.length);
     this.lengths = new Int32Array(records.length * 2);
     this.sizeBytes = bytes + records.length * recordOverheadBytes;
@@ -66,13 +69,18 @@ export class Segment {
 
   /** The bytes of the last value that is not null, wherever reading stands; null when there is none. */
   lastValue(): Buffer | null {
-    let end = this.slab.length;
+    let { end } = this;
     for (let index = this.offsets.length - 1; index >= 0; index -= 1) {
       const valueLength = this.lengths[index * 2 + 1] ?? -1;
       if (valueLength >= 0) return this.slab.subarray(end - valueLength, end);
       end -= Math.max(0, this.lengths[index * 2] ?? -1);
     }
     return null;
+  }
+
+  /** Lets its memory be used again: every view of it must have been copied or forgotten. */
+  release(): void {
+    returnSlab(this.slab);
   }
 
   next(): void {
@@ -87,4 +95,25 @@ export class Segment {
   private get valueLength(): number {
     return this.lengths[this.index * 2 + 1] ?? -1;
   }
+}
+
+// Memory that is given up waits for a full garbage collection, which comes rarely where little else is kept. Slabs are of
+// sizes that double, and each size keeps some.
+const slabBytesMin = 32 * 1024;
+const slabBytesMax = 2 * 1024 * 1024;
+const freeBytesOfSizeMax = 4 * 1024 * 1024;
+const freeSlabs = new Map<number, Buffer[]>();
+
+function takeSlab(bytes: number): Buffer {
+  if (bytes < slabBytesMin || bytes > slabBytesMax) return Buffer.allocUnsafeSlow(bytes);
+  const size = 2 ** Math.ceil(Math.log2(bytes));
+  return freeSlabs.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
+}
+
+function returnSlab(slab: Buffer): void {
+  const size = slab.length;
+  if (size < slabBytesMin || size > slabBytesMax || !Number.isInteger(Math.log2(size))) return;
+  const free = freeSlabs.get(size) ?? [];
+  freeSlabs.set(size, free);
+  if ((free.length + 1) * size <= freeBytesOfSizeMax) free.push(slab);
 }

@@ -13,6 +13,10 @@ const pageCount = 256;
 /** How many pages, of up to some 50 kB, come from the store at once. */
 const fetchedPages = 8;
 
+const chunkBytes = 256 * 1024;
+/** Less than this may be taken by a socket before it is sent. */
+const sentAtOnceBytesMax = 128 * 1024;
+
 // What is in it is bytes that hardly compress.
 const createTable = `CREATE TEMPORARY TABLE IF NOT EXISTS concord_spool (page int, part int, bytes bytea) ON COMMIT DELETE ROWS;
   ALTER TABLE concord_spool ALTER COLUMN bytes SET STORAGE EXTERNAL`;
@@ -104,17 +108,28 @@ export class Spool implements LargeUnit {
     await client.query('CLOSE concord_spooled; TRUNCATE concord_spool');
   }
 
-  /** All pages as the binary format of COPY. Each chunk is a page: what waits to be sent is memory too. */
+  /**
+   * All pages as the binary format of COPY. A chunk that is larger than any socket's buffer is asked for the next one only
+   * when it is sent, so that its memory can be used again.
+   */
   private *copyChunks(): Generator<Buffer> {
-    yield copyHeader;
+    let chunk = Buffer.allocUnsafeSlow(chunkBytes);
+    let end = copyHeader.copy(chunk);
     for (let page = 0; page < pageCount; page += 1) {
       const size = this.pages.sizeOf(page);
       if (size === 0) continue;
-      const chunk = Buffer.allocUnsafeSlow(rowHeaderBytes + size);
-      this.pages.copy(page, chunk, writeRowHeader(chunk, 0, page, this.parts, size));
-      yield chunk;
+      const least = rowHeaderBytes + size + copyTrailer.length;
+      if (end + least > chunk.length) {
+        yield chunk.subarray(0, end);
+        if (end < sentAtOnceBytesMax || least > chunk.length)
+          chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, least));
+        end = 0;
+      }
+      end = writeRowHeader(chunk, end, page, this.parts, size);
+      end = this.pages.copy(page, chunk, end);
     }
-    yield copyTrailer;
+    end += copyTrailer.copy(chunk, end);
+    yield chunk.subarray(0, end);
   }
 
   private decodeInto(slice: LaneEvent[], records: Iterable<PageRecord>): void {
