@@ -12,6 +12,7 @@ import { publishBatches, type SourceFailpoint } from './publishing.ts';
 import { pauseOver } from './queue-pressure.ts';
 import { noteProgress, type SourceReport } from './report.ts';
 import { readServerState } from './server-state.ts';
+import { demandFreeSlot } from './slot-holder.ts';
 import { Snapshots } from './snapshot.ts';
 import { runTogether } from './together.ts';
 import { partitionsOf } from './topic-partitions.ts';
@@ -41,6 +42,7 @@ export async function runSource(
   signal: AbortSignal,
 ): Promise<void> {
   const { database, report, log } = deps;
+  await demandFreeSlot(database, settings.slot);
   const publisher = await deps.openPublisher();
   try {
     const lastProgress = await deps.readProgress();

@@ -6,6 +6,7 @@ import { Fault } from '../../runtime/fault.ts';
 import { databaseFault } from '../../runtime/postgres.ts';
 import { type PgoutputListener, PgoutputParser, readLsn } from './pgoutput.ts';
 import { readingSession } from './session.ts';
+import { slotInUse } from './slot-holder.ts';
 import { quoteIdentifier, quoteLiteral } from './sql.ts';
 import { statusFrame } from './status-frame.ts';
 
@@ -191,13 +192,7 @@ function replicationFault(error: unknown, { slot, publication }: WalStreamSettin
     return new Fault('gap', 'SLOT_MISSING', `The replication slot ${slot} does not exist.`, { slot }, error);
   }
   if (state === '55006') {
-    return new Fault(
-      'unavailable',
-      'SLOT_IN_USE',
-      `The replication slot ${slot} is in use by another connection. It is waited for.`,
-      { slot },
-      error,
-    );
+    return slotInUse(slot, null, error);
   }
   if (state === '55000' || state === '58P01') {
     return new Fault('gap', 'SLOT_LOST', `The server can not stream from the slot ${slot}: ${text}.`, { slot }, error);
