@@ -12,11 +12,14 @@ import { exit, print, printJson, printTable, UsageError } from './output.ts';
 import type { Settings } from './settings.ts';
 import { meteringSourceOf, registrationSourceOf } from './sides/settings-of.ts';
 import { followSnapshot, tellJob } from './snapshot-follow.ts';
+import { heal } from './snapshot-heal.ts';
 
 interface RequestOptions extends CommonOptions {
   readonly where?: string;
   readonly keys?: string;
   readonly detach?: boolean;
+  readonly heal?: boolean;
+  readonly plan?: boolean;
 }
 
 /** A source of this configuration, with its database. */
@@ -31,7 +34,7 @@ export function snapshotCommand(): Command {
     new Command('snapshot')
       .description('read a table, or a part of it, again while everything runs')
       .usage('[options] TABLE')
-      .argument('[table]', 'such as metering_point or registration.appointment'),
+      .argument('[table]', 'such as metering_point or registration.appointment; with --heal, a source'),
   )
     .addOption(new Option('--where <condition>', 'only rows for which this SQL condition is true').conflicts('keys'))
     .option(
@@ -39,6 +42,13 @@ export function snapshotCommand(): Command {
       'only these keys, one a line (- reads standard input), parts separated by |; a key that is gone becomes a delete',
     )
     .option('--detach', 'return when the source has been asked')
+    .addOption(
+      new Option(
+        '--heal',
+        'after a gap: make a new slot, tell what was deleted meanwhile, and read all tables of the source again',
+      ).conflicts(['where', 'keys', 'detach']),
+    )
+    .option('--plan', 'with --heal: only show what is broken; exit code 3 when something is')
     .action(request);
   withCommonOptions(command.command('list').description('list what was asked for, and how far it is'))
     .option('--reveal', 'show conditions unmasked')
@@ -57,6 +67,12 @@ export function snapshotCommand(): Command {
 }
 
 async function request(table: string | undefined, options: RequestOptions): Promise<void> {
+  if (options.heal === true) {
+    const settings = settingsOf(options);
+    await heal(settings, placesOf(settings), table, options);
+    return;
+  }
+  if (options.plan === true) throw new UsageError('--plan goes with --heal.');
   if (table === undefined) throw new UsageError('Name the table: `concord snapshot metering_point`.');
   const settings = settingsOf(options);
   const { place, route } = findRoute(settings, table);

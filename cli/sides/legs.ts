@@ -36,19 +36,17 @@ export function sourceLeg(
       const registry = registryOf(settings);
       try {
         const kafka = kafkaOf(settings, `${source.name}-source`, log);
-        const schemas = schemasOf(settings);
-        const schemaOf = (topic: string): RecordSchema => required(schemas, topic);
-        const ids = await registeredIds(settings, source.name, registry, schemaOf);
+        const { schemaOf, schemaIdOf } = await schemasOfSource(settings, source.name, registry);
         const decoder = decodersOf(settings, registry).progress;
-        const progressId = required(ids, source.progressTopic);
         await runSource(
           source,
           {
             database: clientConfigOf(database, `concord ${source.name} source`),
             openPublisher: () => openPublisher(kafka, { transactionalId: source.transactionalId }),
             readProgress: () => readProgressOf(source.name, kafka, decoder),
-            encodeProgress: (record) => encodeEvent(schemaOf(source.progressTopic), progressId, record),
-            schemaIdOf: (topic) => required(ids, topic),
+            encodeProgress: (record) =>
+              encodeEvent(schemaOf(source.progressTopic), schemaIdOf(source.progressTopic), record),
+            schemaIdOf,
             schemaOf,
             log,
             report,
@@ -132,6 +130,18 @@ export function topicsOfSource(
 function identityItemOf(schema: RecordSchema): string | null {
   const items = ['appointment_id', 'rejection_id'];
   return items.find((item) => schema.fields.some(({ name }) => name === item)) ?? null;
+}
+
+/** Topic → schema and its id in the registry, for the topics of a source. Looked up anew at each call. */
+export async function schemasOfSource(
+  settings: Settings,
+  source: string,
+  registry: SchemaRegistry,
+): Promise<{ schemaOf: (topic: string) => RecordSchema; schemaIdOf: (topic: string) => number }> {
+  const schemas = schemasOf(settings);
+  const schemaOf = (topic: string): RecordSchema => required(schemas, topic);
+  const ids = await registeredIds(settings, source, registry, schemaOf);
+  return { schemaOf, schemaIdOf: (topic) => required(ids, topic) };
 }
 
 async function registeredIds(

@@ -119,7 +119,7 @@ test('a source that has written nothing loads everything, from where its slot wa
 test('a stop says from where to where nothing is known, and what heals it', () => {
   const lost = { ...server, slot: { confirmedLsn: 400, status: 'lost' } };
   expect(() => resumeFrom(progress, lost, { name: 'registration', slot: 's' })).toThrow(
-    /From 0\/1F4 to 0\/2710 nothing is known.*`concord explain SLOT_LOST`/,
+    /From 0\/1F4 to 0\/2710 nothing is known.*`concord snapshot --heal registration`/,
   );
 });
 

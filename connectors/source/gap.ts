@@ -34,7 +34,7 @@ function beginFrom(server: ServerState, names: Names): Covered {
       'PROGRESS_LOST',
       `The progress topic of ${names.name} is empty, but the database knows that it was at ${formatLsn(mark.endLsn)}: the topic was lost, made anew, or another Kafka cluster is configured. ${
         slot === null ? 'The slot is gone, too. ' : ''
-      }What was published is not known: everything up to ${formatLsn(server.currentLsn)} must be read again. \`concord explain PROGRESS_LOST\` says what to do.`,
+      }What was published is not known: everything up to ${formatLsn(server.currentLsn)} must be read again. ${healing(names)}`,
       { from: formatLsn(mark.endLsn), to: formatLsn(server.currentLsn), generation: mark.generation },
     );
   }
@@ -152,9 +152,13 @@ function gap({ code, text, toLsn }: Break, progress: ProgressRecord, server: Ser
     to === null
       ? `From ${from} on nothing is known, and that LSN means nothing on this server, which is at ${formatLsn(server.currentLsn)} now.`
       : `From ${from} to ${to} nothing is known.`;
-  return new Fault('gap', code, `${text} ${unknown} \`concord explain ${code}\` says what to do.`, {
+  return new Fault('gap', code, `${text} ${unknown} ${healing(names)}`, {
     slot: names.slot,
     from,
     to,
   });
+}
+
+function healing({ name }: Names): string {
+  return `If this database is the one to go on with, \`concord snapshot --heal ${name}\` reads all of it again, deletes included, and goes on.`;
 }

@@ -4,7 +4,7 @@ import { tableChunks } from './chunk-query.ts';
 import type { TableRoute } from './contract.ts';
 import { type TableLoad, untouchedTable } from './load-state.ts';
 import { missingTable, routeColumns, tableName } from './route-columns.ts';
-import type { SnapshotParts } from './snapshot.ts';
+import type { SnapshotParts } from './snapshot-parts.ts';
 import { readTable } from './table-catalog.ts';
 import { TableWriter } from './table-writer.ts';
 import type { Watermarks } from './watermarks.ts';

@@ -10,7 +10,7 @@ import type { TableRoute } from './contract.ts';
 import { checkPredicate, endJob, jobChannel, nextJob, openJobs, showProgress, type SnapshotJob } from './job-table.ts';
 import { type JobProgress, untouchedJob } from './load-state.ts';
 import { identifyingColumns, missingTable, routeColumns, tableName } from './route-columns.ts';
-import type { SnapshotParts } from './snapshot.ts';
+import type { SnapshotParts } from './snapshot-parts.ts';
 import { readTable } from './table-catalog.ts';
 import { TableWriter } from './table-writer.ts';
 import { Wakening } from './wakening.ts';

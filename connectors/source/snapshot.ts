@@ -1,24 +1,11 @@
 import pg from 'pg';
-import type { Logger } from 'pino';
 import { databaseFault } from '../../runtime/postgres.ts';
 import { ChunkCopier } from './chunk-copier.ts';
-import type { Coverage } from './coverage.ts';
 import { InitialLoad } from './initial-load.ts';
-import type { SourceReport } from './report.ts';
 import { readingSession } from './session.ts';
 import { SnapshotJobs } from './snapshot-jobs.ts';
-import type { WriterContext } from './table-writer.ts';
+import type { SnapshotParts } from './snapshot-parts.ts';
 import { Watermarks } from './watermarks.ts';
-import type { XidLog } from './xid-log.ts';
-
-export interface SnapshotParts {
-  readonly database: pg.ClientConfig;
-  readonly context: WriterContext;
-  readonly coverage: Coverage;
-  readonly streamed: XidLog;
-  readonly report: SourceReport;
-  readonly log: Logger;
-}
 
 /** Everything that is read from tables and not from the stream: the initial load, then what is asked for. */
 export class Snapshots {

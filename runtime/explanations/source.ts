@@ -1,11 +1,8 @@
 import type { Explanation } from './explanation.ts';
 
-/**
- * What is left when the changes in between are gone: everything is loaded again, where nothing old can be in the way.
- * Taking the load into the old store would keep what was deleted meanwhile.
- */
-const startAnew =
-  'To start anew, stop both sides, give the source a new `name` and `slot` in the configuration and the metering side an empty database, run `concord init`, and start: the initial load rebuilds everything.';
+/** What happened in the gap can not be had any more, but all that is there now can, and so can what is gone. */
+const healIt =
+  'When this is the database to go on with, run `concord snapshot --heal` with the name of the source: it begins a new generation with a new slot, tells as deletes what receivers have and the database has not, puts a gap record on the progress topic, and the source reads all its tables again. `--plan` only shows what is broken.';
 
 /** From the WAL to the topics: server, slot, publication, tables. */
 export const sourceExplanations: readonly Explanation[] = [
@@ -20,14 +17,14 @@ export const sourceExplanations: readonly Explanation[] = [
     title: 'The replication slot is gone',
     meaning:
       'Changes were captured before, and somebody dropped the slot since: what was changed from then on is no longer held for us. Going on would lose it silently.',
-    remedy: `Find out who dropped it. Do not make a slot of that name by hand: it would begin too late. ${startAnew}`,
+    remedy: `Find out who dropped it. Do not make a slot of that name by hand: it would begin too late. ${healIt}`,
   },
   {
     code: 'SLOT_LOST',
     title: 'The server has removed WAL that the slot needed',
     meaning:
       'The source was away or slow for longer than `max_slot_wal_keep_size` allows, and the server gave the slot up. Changes are missing.',
-    remedy: `Raise max_slot_wal_keep_size, so that it does not happen again. ${startAnew}`,
+    remedy: `Raise max_slot_wal_keep_size, so that it does not happen again. ${healIt}`,
   },
   {
     code: 'SLOT_IN_USE',
@@ -35,7 +32,7 @@ export const sourceExplanations: readonly Explanation[] = [
     meaning:
       'Either another instance of this source runs, or the server has not noticed yet that the last connection is dead.',
     remedy:
-      'Wait: it is tried again. If it lasts for minutes, look for the other instance: SELECT active_pid FROM pg_replication_slots.',
+      'Wait: it is tried again. If it lasts for minutes, stop the other instance; a connection that is dead is ended by SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots, with the name of the slot as the condition.',
   },
   {
     code: 'SLOT_UNSUITABLE',
@@ -48,56 +45,62 @@ export const sourceExplanations: readonly Explanation[] = [
     title: 'The slot was moved past our last checkpoint',
     meaning:
       'The slot is confirmed to a position that we never published: it was dropped and made anew, or advanced by hand. What lies between was never sent.',
-    remedy: `If the checkpoint is old because the wrong Kafka cluster is configured, correct \`kafka.brokers\`. ${startAnew}`,
+    remedy: `If the checkpoint is old because the wrong Kafka cluster is configured, correct \`kafka.brokers\`. ${healIt}`,
   },
   {
     code: 'SYSTEM_CHANGED',
     title: 'The database is another one than before',
     meaning:
       'The server identifies itself differently from the one that was streamed from. Its positions mean something else, so they can not be compared.',
-    remedy: `If the wrong server is configured, correct \`database.url\`. ${startAnew}`,
+    remedy: `If the wrong server is configured, correct \`database.url\`. ${healIt}`,
   },
   {
     code: 'TIMELINE_CHANGED',
     title: 'The database server was promoted or restored',
     meaning:
       'It is on another timeline than the one that was streamed from. A standby that lagged, or a backup, does not hold all that we have published already.',
-    remedy: `If the old primary still exists, connect to it. ${startAnew}`,
+    remedy: `If the old primary still exists, connect to it. ${healIt}`,
   },
   {
     code: 'HISTORY_REWOUND',
     title: 'The database was restored to an earlier state',
     meaning:
       'The heartbeat row is older than the one that was streamed before. What was published after that state never happened in this history.',
-    remedy: `If the restored database is not the one to go on with, connect to the right one. ${startAnew}`,
+    remedy: `If the restored database is not the one to go on with, connect to the right one. ${healIt}`,
   },
   {
     code: 'PROGRESS_LOST',
     title: 'The progress topic was lost',
     meaning:
       'The database remembers that this source has published, and the progress topic has no record of it. Without the checkpoint nobody knows what is on the topics: going on would publish changes twice or leave some out.',
-    remedy: `If the wrong Kafka cluster or another \`name\` is configured, correct that. ${startAnew}`,
+    remedy: `If the wrong Kafka cluster or another \`name\` is configured, correct that. ${healIt}`,
   },
   {
     code: 'PROGRESS_BEHIND',
     title: 'The progress topic is older than what was reached',
     meaning:
       'The database remembers a later position than the newest progress record: Kafka lost its newest records, or was restored to an earlier state. The events that went with them may be lost, too.',
-    remedy: `If the wrong Kafka cluster is configured, correct \`kafka.brokers\`. ${startAnew}`,
+    remedy: `If the wrong Kafka cluster is configured, correct \`kafka.brokers\`. ${healIt}`,
   },
   {
     code: 'PROGRESS_AHEAD_OF_SERVER',
     title: 'The progress topic is newer than the database',
     meaning:
       "The checkpoint lies beyond the end of the server's WAL. The server was restored to an earlier state or lost its last changes, and what was published after that never happened in this history.",
-    remedy: `If the restored database is not the one to go on with, connect to the right one. ${startAnew}`,
+    remedy: `If the restored database is not the one to go on with, connect to the right one. ${healIt}`,
+  },
+  {
+    code: 'HEAL_OVERTAKEN',
+    title: 'Somebody else published while a gap was being healed',
+    meaning: 'The checkpoint is another one than at the beginning, so what was compared is old. Nothing was told.',
+    remedy: 'Make sure that only one source of that name runs, and run `concord snapshot --heal` again.',
   },
   {
     code: 'PUBLICATION_CHANGED',
     title: 'The publication was changed in the middle of a large transaction',
     meaning:
       'Half of the transaction is on the topics. With other tables published its events are counted differently, so the rest can not be told from what was sent.',
-    remedy: `Change the publication back to what it was, and start the source again: it then goes on. ${startAnew}`,
+    remedy: `Change the publication back to what it was, and start the source again: it then goes on. ${healIt}`,
   },
   {
     code: 'PUBLICATION_MISSING',
