@@ -51,14 +51,21 @@ const changes: readonly ((n: number, step: number) => string)[] = [
   // Refused, and mended at once.
   (n) => `UPDATE registration.metering_point SET supplier_mpid = 'none' WHERE mpan_core = mpan(${n})`,
   (n) =>
-    `UPDATE registration.metering_point SET supplier_mpid = 'SUPB' WHERE mpan_core IN (mpan(${n}), mpan(${n - 1}))`,
+    `UPDATE registration.metering_point SET supplier_mpid = 'SUPA' WHERE mpan_core IN (mpan(${n}), mpan(${n - 1}))`,
   (n) => `DELETE FROM registration.appointment WHERE mpan_core = mpan(${n})`,
   (n) =>
     `INSERT INTO registration.appointment SELECT ${goodAppointment} FROM generate_series(${n - 1}, ${n - 1}) AS n ON CONFLICT DO NOTHING`,
-  // Held: its participant comes later.
+  // Held: its participant comes later, or never.
   (n, step) =>
-    `UPDATE registration.metering_point SET data_service_mpid = 'Q${String(step % 999).padStart(3, '0')}' WHERE mpan_core = mpan(${n})`,
+    `UPDATE registration.metering_point SET data_service_mpid = '${late(step)}' WHERE mpan_core = mpan(${n})`,
   (n) => `UPDATE registration.metering_point SET data_service_mpid = 'DATA' WHERE mpan_core = mpan(${n - 1})`,
+  // Reference data seldom changes.
   (n, step) =>
-    `INSERT INTO registration.participant VALUES ('Q${String((step - 2) % 999).padStart(3, '0')}', 'D', 'late', '2000-01-01', NULL, 2) ON CONFLICT DO NOTHING`,
+    step % 20 === 0
+      ? `INSERT INTO registration.participant VALUES ('${late(step - 2)}', 'D', 'late', '2000-01-01', NULL, 2) ON CONFLICT DO NOTHING`
+      : `UPDATE registration.metering_point SET opt_out = NOT opt_out WHERE mpan_core = mpan(${n})`,
 ];
+
+function late(step: number): string {
+  return `Q${String(step % 999).padStart(3, '0')}`;
+}
