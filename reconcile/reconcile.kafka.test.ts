@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import {
@@ -14,6 +15,7 @@ const points = 2_000;
 
 describe('with both sides running, reconcile', () => {
   let rig: Rig;
+  let meteringSide: ChildProcess;
 
   beforeAll(async () => {
     rig = await Rig.create(inject('stack'));
@@ -23,7 +25,7 @@ describe('with both sides running, reconcile', () => {
     await insertAppointments(rig.registration, 1, points);
     expect((await rig.command('init')).status).toBe(0);
     rig.start('registration');
-    rig.start('metering');
+    meteringSide = rig.start('metering');
     await until(
       'the initial load is applied',
       () => count(rig.metering, 'SELECT count(*) FROM metering.appointment'),
@@ -185,6 +187,44 @@ describe('with both sides running, reconcile', () => {
       await other.query('COMMIT');
       expect((await reconcile()).report).toMatchObject({ verdict: 'agree' });
     } finally {
+      await other.end();
+    }
+  });
+
+  test('leaves out what the store has of transactions that its snapshot does not see', async () => {
+    const other = new pg.Client({ connectionString: rig.registrationUrl });
+    await other.connect();
+    try {
+      // Begun before the snapshot and after it, committed after it, and in the store when it is compared.
+      await other.query('BEGIN; UPDATE registration.metering_point SET opt_out = true WHERE mpan_core = mpan(33)');
+      meteringSide.kill('SIGSTOP');
+      const running = reconcile();
+      await until(
+        'the snapshot is taken',
+        () =>
+          count(
+            rig.registration,
+            `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+             WHERE a.application_name = 'concord reconcile' AND l.relation = 'registration.meter_asset'::regclass AND l.granted`,
+          ),
+        (sessions) => sessions >= 2,
+      );
+      await other.query('COMMIT');
+      await rig.registration.query(`
+        UPDATE registration.metering_point SET opt_out = true WHERE mpan_core = mpan(34);
+        DELETE FROM registration.appointment WHERE appointment_id = 35;
+        UPDATE registration.metering_point SET supplier_mpid = 'none' WHERE mpan_core = mpan(36)`);
+      await insertPoints(rig.registration, points + 1, points + 1);
+      meteringSide.kill('SIGCONT');
+      const { report } = await running;
+      expect(report).toMatchObject({ verdict: 'agree', lookedAgain: 0 });
+      expect(report.tables[2]).toMatchObject({ sourceRows: points, storeRows: points });
+      await insertAppointments(rig.registration, 35, 35);
+      await rig.registration.query(
+        `UPDATE registration.metering_point SET supplier_mpid = 'SUPA' WHERE mpan_core = mpan(36)`,
+      );
+    } finally {
+      meteringSide.kill('SIGCONT');
       await other.end();
     }
   });

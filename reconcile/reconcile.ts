@@ -174,7 +174,7 @@ class PointView {
         (await examine(both, still, this.#progress, this.#settings.source)).map((finding) => [finding.key, finding]),
       );
       return open.map(({ row }, at) => ({
-        row,
+        row: rows.get(row.key) ?? { key: row.key, source: null, versions: [], troubles: [] },
         standing: standings[at] ?? { kind: 'open' },
         finding: findings.get(row.key) ?? null,
       }));
@@ -225,6 +225,7 @@ class PointView {
 }
 
 interface Looked {
+  /** As it is now: rows that are looked at again count as what they are found at last. */
   readonly row: OpenRow['row'];
   readonly standing: ReturnType<typeof standingOf>;
   readonly finding: OpenRow['finding'] | null;
