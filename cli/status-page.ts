@@ -1,4 +1,5 @@
 import { print, printTable } from './output.ts';
+import type { SideStatus } from './sides/status-document.ts';
 import type { Status } from './status-model.ts';
 
 /** The status for a person: problems first, then lag, then what was refused. */
@@ -21,6 +22,7 @@ export function printStatus(status: Status, watching: boolean): void {
     print(
       `  ${name}: published through ${source.lsn}${wal}; applied from ${sink.source}: ${sink.lagSeconds.toFixed(1)} s behind; memory ${mebibytes(memoryBytes)}`,
     );
+    for (const line of tellSource(source)) print(`    ${line}`);
     if (!source.loadComplete) {
       for (const [table, load] of Object.entries(source.load)) {
         const of = load.estimate === null ? '' : ` of about ${load.estimate.toLocaleString('en-GB')}`;
@@ -47,6 +49,33 @@ export function printStatus(status: Status, watching: boolean): void {
     `Held: ${status.held ?? '?'} · rejections: ${rejections === null ? '?' : `${rejections['open']} open, ${rejections['resolved']} resolved, ${rejections['withdrawn']} withdrawn`}`,
   );
   print(`Balance: ${status.balance === null ? '?' : status.balance.closes ? 'closes' : 'events are on their way'}`);
+}
+
+/** The budget of WAL, where there is one; whether a failover would be safe; what is read because it was asked for. */
+function tellSource(source: SideStatus['source']): readonly string[] {
+  const {
+    walStatus,
+    safeWalBytes,
+    walGrowthBytesPerSecond: growth,
+    walExhaustedInSeconds: end,
+    failover,
+    job,
+  } = source;
+  const lines: string[] = [];
+  if (safeWalBytes !== null || (walStatus !== null && walStatus !== 'reserved')) {
+    const left = safeWalBytes === null ? '' : `, ${mebibytes(safeWalBytes)} left of max_slot_wal_keep_size`;
+    const rate = growth === null ? '' : `, growing by ${mebibytes(growth)} a second`;
+    const eta = end === null ? '' : `, given up in about ${Math.round(end).toLocaleString('en-GB')} s if that goes on`;
+    lines.push(`WAL is ${walStatus ?? 'unknown'}${left}${rate}${eta}`);
+  }
+  if (failover !== null) {
+    lines.push(`safe to fail over now: ${failover.safe ? 'yes' : `no, because ${failover.because.join('; ')}`}`);
+  }
+  if (job !== null) {
+    const of = job.estimate === null ? '' : ` of about ${job.estimate.toLocaleString('en-GB')}`;
+    lines.push(`snapshot ${source.name}:${job.id} of ${job.table}: ${job.rows.toLocaleString('en-GB')}${of} rows`);
+  }
+  return lines;
 }
 
 function mebibytes(bytes: number): string {

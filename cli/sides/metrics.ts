@@ -1,10 +1,9 @@
 import type { Registry } from 'prom-client';
 import type { Distribution, LaneReport } from '../../connectors/sink/report.ts';
-import { monotonicMs, nowMicros } from '../../runtime/clock.ts';
+import { nowMicros } from '../../runtime/clock.ts';
 import { counterFrom, createMetrics, gaugeFrom } from '../../runtime/metrics.ts';
 import { addJudgement, type Judgement } from './judgement-metrics.ts';
 import type { Liveness } from './liveness.ts';
-import { RetainedWal } from './retained-wal.ts';
 import type { Side } from './side.ts';
 
 /**
@@ -68,7 +67,6 @@ function addSource(registry: Registry, { source, sourceName }: Side): void {
 }
 
 function addRetainedWal(registry: Registry, { source, sourceName }: Side): void {
-  const trend = new RetainedWal(monotonicMs);
   const some = (value: number | null): Iterable<readonly [Record<string, string>, number]> =>
     value === null ? [] : [[{ source: sourceName }, value]];
   gaugeFrom(registry, 'concord_source_retained_wal_bytes', 'WAL that the server keeps for our slot.', ['source'], () =>
@@ -79,7 +77,7 @@ function addRetainedWal(registry: Registry, { source, sourceName }: Side): void 
     'concord_source_retained_wal_growth_bytes_per_second',
     'How fast the WAL that is kept for our slot grows; negative while it shrinks.',
     ['source'],
-    () => some(trend.growth(source.retainedWalBytes)),
+    () => some(source.walGrowthBytesPerSecond),
   );
   gaugeFrom(
     registry,
@@ -93,7 +91,21 @@ function addRetainedWal(registry: Registry, { source, sourceName }: Side): void 
     'concord_source_wal_exhausted_in_seconds',
     'When the server gives up the slot if the growth goes on; absent without a limit or without growth.',
     ['source'],
-    () => some(trend.exhaustedInSeconds(source.retainedWalBytes, source.safeWalBytes)),
+    () => some(source.walExhaustedInSeconds),
+  );
+  gaugeFrom(
+    registry,
+    'concord_source_slot_wal_status',
+    "Always 1: the state of the slot's WAL is the label `status`, which is reserved, extended, unreserved or lost.",
+    ['source', 'status'],
+    () => (source.walStatus === null ? [] : [[{ source: sourceName, status: source.walStatus }, 1]]),
+  );
+  gaugeFrom(
+    registry,
+    'concord_source_failover_safe',
+    'Whether a standby could take over now without a gap: 1 or 0; `concord status` says why not.',
+    ['source'],
+    () => some(source.failover === null ? null : Number(source.failover.safe)),
   );
 }
 

@@ -1,8 +1,10 @@
 import pg from 'pg';
+import type { Logger } from 'pino';
 import { formatLsn } from '../../avro/position.ts';
 import { pause } from '../../runtime/clock.ts';
 import { databaseFault } from '../../runtime/postgres.ts';
 import type { SourceReport } from './report.ts';
+import { WalBudget } from './wal-budget.ts';
 
 /** The row whose token shows that the history which we stream is the one that we know (P8). */
 export const heartbeatTable = 'concord.heartbeat';
@@ -18,7 +20,13 @@ export interface HeartbeatSettings {
  * Writes the heartbeat row at an interval, so that an idle database makes progress and its slot holds no WAL, and
  * asks on the way how much WAL the slot retains.
  */
-export async function beatHeart(settings: HeartbeatSettings, report: SourceReport, signal: AbortSignal): Promise<void> {
+export async function beatHeart(
+  settings: HeartbeatSettings,
+  report: SourceReport,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const budget = new WalBudget(settings.slot, report, log);
   const client = new pg.Client(settings.database);
   client.on('error', () => {});
   try {
@@ -26,13 +34,7 @@ export async function beatHeart(settings: HeartbeatSettings, report: SourceRepor
     while (!signal.aborted) {
       await client.query('UPDATE concord.heartbeat SET token = token + 1, at = now() WHERE id = 1');
       await leaveMark(client, settings.source, report);
-      const { rows } = await client.query<{ retained: string | null; safe: string | null }>(
-        `SELECT pg_current_wal_lsn() - restart_lsn AS retained, safe_wal_size AS safe
-         FROM pg_replication_slots WHERE slot_name = $1`,
-        [settings.slot],
-      );
-      report.retainedWalBytes = numberOrNull(rows[0]?.retained ?? null);
-      report.safeWalBytes = numberOrNull(rows[0]?.safe ?? null);
+      await budget.look(client);
       await pause(settings.intervalMs, signal);
     }
   } catch (error) {
@@ -51,8 +53,4 @@ async function leaveMark(client: pg.Client, source: string, { position, endLsn }
      WHERE (source_state.generation, source_state.end_lsn) < (excluded.generation, excluded.end_lsn)`,
     [source, position.generation, formatLsn(endLsn)],
   );
-}
-
-function numberOrNull(text: string | null): number | null {
-  return text === null ? null : Number(text);
 }

@@ -85,6 +85,7 @@ export async function runSource(
         beatHeart(
           { database, source: settings.name, slot: settings.slot, intervalMs: settings.limits.heartbeatIntervalMs },
           report,
+          log,
           stopped,
         ),
     ]);

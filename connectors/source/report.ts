@@ -1,6 +1,12 @@
 import type { Position } from '../../avro/position.ts';
 import { type ProgressRecord, watermark } from '../../avro/progress.ts';
 
+/** Whether a standby could take over now without a gap. `because`: what stands against it; empty when nothing does. */
+export interface FailoverReadiness {
+  readonly safe: boolean;
+  readonly because: readonly string[];
+}
+
 /** How one table of the initial load is doing. `estimate` is the planner's, or null. */
 export interface LoadedTable {
   rows: number;
@@ -44,6 +50,14 @@ export interface SourceReport {
   retainedWalBytes: number | null;
   /** What is left of `max_slot_wal_keep_size`; null where there is no limit. */
   safeWalBytes: number | null;
+  /** `reserved`, `extended`, `unreserved` or `lost`, as PostgreSQL says. */
+  walStatus: string | null;
+  /** Over the last half minute; null before that much is known. */
+  walGrowthBytesPerSecond: number | null;
+  /** When the server gives the slot up if that goes on; null without a limit or without growth. */
+  walExhaustedInSeconds: number | null;
+  /** Null until it was asked. */
+  failover: FailoverReadiness | null;
   loadComplete: boolean;
   load: Record<string, LoadedTable>;
   /** Null while none is read. */
@@ -68,6 +82,10 @@ export function newSourceReport(): SourceReport {
     paused: false,
     retainedWalBytes: null,
     safeWalBytes: null,
+    walStatus: null,
+    walGrowthBytesPerSecond: null,
+    walExhaustedInSeconds: null,
+    failover: null,
     loadComplete: false,
     load: {},
     job: null,

@@ -19,14 +19,10 @@ it('the growth is told from the second half minute on, over the last half minute
   expect(seen.at(-1)).toBe(0);
 });
 
-it('the end of the limit is told only while the WAL grows and there is a limit', () => {
+it('nothing is told of a slot that is not there, and a shrinking is negative', () => {
   const { at, wal } = watch();
-  wal.growth(0);
+  wal.growth(30 * megabyte);
   at(30);
-  expect(wal.exhaustedInSeconds(30 * megabyte, 3_600 * megabyte)).toBe(3_600);
-  expect(wal.exhaustedInSeconds(30 * megabyte, null)).toBeNull();
-  at(60);
   expect(wal.growth(10 * megabyte)).toBeLessThan(0);
-  expect(wal.exhaustedInSeconds(10 * megabyte, 3_600 * megabyte)).toBeNull();
   expect(wal.growth(null)).toBeNull();
 });

@@ -30,10 +30,4 @@ export class RetainedWal {
     if (oldest === undefined || at - oldest.at < windowMs) return null;
     return (bytes - oldest.bytes) / ((at - oldest.at) / 1000);
   }
-
-  /** Seconds until the limit is used up; null without a limit or without growth. */
-  exhaustedInSeconds(bytes: number | null, safeBytes: number | null): number | null {
-    const growth = this.growth(bytes);
-    return growth === null || growth <= 0 || safeBytes === null ? null : Math.max(0, safeBytes / growth);
-  }
 }

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import pg from 'pg';
+import { freshDatabase, type TestDatabase } from '../../test/database.fixture.ts';
+import { quiet } from '../../topics/kafka.fixture.ts';
+import { newSourceReport } from './report.ts';
+import { WalBudget } from './wal-budget.ts';
+
+let database: TestDatabase;
+let client: pg.Client;
+
+beforeAll(async () => {
+  database = await freshDatabase(inject('stack').registrationUrl);
+  client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+});
+afterAll(async () => {
+  await client.end();
+  await database.drop();
+});
+
+test('what the server keeps for the slot is told, and why a failover would not be safe', async () => {
+  const slot = `slot_${database.name}`;
+  const report = newSourceReport();
+  const budget = new WalBudget(slot, report, quiet);
+  await budget.look(client);
+  expect(report).toMatchObject({ walStatus: null, failover: null });
+  await client.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
+  await client.query(`SELECT pg_logical_emit_message(false, 'test', repeat('x', 100000), true)`);
+  await budget.look(client);
+  expect(report.retainedWalBytes).toBeGreaterThan(100_000);
+  expect(report.walStatus).toBe('reserved');
+  expect(report.failover?.safe).toBe(false);
+  expect(report.failover?.because.join()).toMatch(/failover/);
+});
