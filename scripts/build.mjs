@@ -1,7 +1,7 @@
 // Compiles to dist/, unless nothing has changed since the last time. `--force` compiles anyway.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { checkNode, ensureInstalled, root } from './prepare.mjs';
 
@@ -26,7 +26,8 @@ execFileSync(
   [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', path.join(root, 'tsconfig.build.json')],
   { stdio: 'inherit' },
 );
-mkdirSync(path.dirname(stampFile), { recursive: true });
+// `npx concord` runs the file itself, and npm makes it executable only the first time.
+chmodSync(path.join(root, 'dist', 'cli', 'concord.js'), 0o755);
 writeFileSync(stampFile, stamp);
 
 function addFolder(folder) {
