@@ -25,10 +25,12 @@ export function sourceItems(alias: string, types: ColumnTypes): ItemsSql {
           ? `${value}::text`
           : `CASE WHEN ${value} IS NOT NULL THEN concat(${value}) END`;
       case 'date':
-        return `CASE WHEN isfinite(${value}::date) THEN ${value}::date WHEN ${value} IS NOT NULL THEN date 'infinity' END`;
-      case 'millionths':
-        return `CASE WHEN ${value}::numeric = trunc(${value}::numeric, 6) AND abs(${value}::numeric) < 1000000
-          THEN ${value}::numeric WHEN ${value} IS NOT NULL THEN numeric 'NaN' END`;
+        return `CASE WHEN ${value}::date = date '-infinity' THEN date 'infinity' ELSE ${value}::date END`;
+      case 'millionths': {
+        const number = `${value}::numeric`;
+        return `CASE WHEN ${number} < 1000000 AND ${number} > -1000000 AND (scale(${number}) <= 6 OR ${number} = trunc(${number}, 6))
+          THEN ${number} WHEN ${value} IS NOT NULL THEN numeric 'NaN' END`;
+      }
       case 'boolean':
       case 'integer':
         return `${value}::${sqlTypes[kind]}`;

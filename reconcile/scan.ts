@@ -5,7 +5,7 @@ import { shareOut } from './sessions.ts';
 import { type Pages, partsOf, type SourceSide } from './source-side.ts';
 import type { StoreSide } from './store-side.ts';
 
-const bucketsMax = 4_096;
+const bucketsMax = 1_024;
 
 /** Enough buckets that one that differs is little to read, and few enough to be grouped in little memory. */
 export function newBuckets(isReference: boolean): Buckets {
