@@ -15,7 +15,7 @@ export const sideNames: readonly SideName[] = ['registration', 'metering'];
  * Node takes memory as long as there is some. A side's own data is bounded, so its heap can be too: it stays far below
  * 300 MB while a transaction of a million rows goes through.
  */
-const heapLimits: readonly string[] = ['--max-old-space-size=160', '--max-semi-space-size=16'];
+const heapLimits: readonly string[] = ['--max-old-space-size=128', '--max-semi-space-size=8'];
 
 const tellIntervalMs = 1_000;
 /** A broker that recovers after a kill may keep the sides waiting for a minute. */
