@@ -1,7 +1,11 @@
 import pg from 'pg';
+import { pause } from '../runtime/clock.ts';
 import { goodAppointment } from '../test/registration-rows.fixture.ts';
 
-/** Changes of every kind, without a pause, by several sessions, until it is stopped. Bad rows come and are mended. */
+/** A rate that both sides can follow on a small machine. */
+const transactionPauseMs = 10;
+
+/** Changes of every kind, one after the other, by several sessions, until it is stopped. Bad rows come and are mended. */
 export class Load {
   readonly #clients: readonly pg.Client[];
   readonly #done: Promise<void>;
@@ -35,6 +39,7 @@ export class Load {
       const n = first + index * keys + (step % keys);
       await client.query(changes[step % changes.length]?.(n, step) ?? 'SELECT 1');
       this.transactions += 1;
+      await pause(transactionPauseMs);
       step += 1;
     }
   }
