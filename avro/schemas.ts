@@ -18,8 +18,6 @@ export const schemaNames = [
 
 export type SchemaName = (typeof schemaNames)[number];
 
-type PrimitiveName = 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string';
-
 /** The Avro types that our schemas use. `logical` types are those of the Avro specification. */
 export type FieldType =
   | string

@@ -23,14 +23,10 @@ export function parseSnapshot(text: string, generation: number): Visibility {
   };
 }
 
-/** Does the snapshot see the transaction? A row that names none was not written by us and is there. */
-export function isVisible(seen: Visibility, xid: number | null, generation: number | null): boolean {
-  if (generation === null || xid === null || generation < seen.generation) return true;
-  if (generation > seen.generation) return false;
-  return xid < seen.xmin || (xid < seen.xmax && !seen.inProgress.includes(xid));
-}
-
-/** The same as a condition in SQL. Never null. */
+/**
+ * Does the snapshot see the transaction? As a condition in SQL, never null. A row that names no transaction was not written by
+ * us and is there.
+ */
 export function visibleSql(seen: Visibility, xid: string, generation: string): string {
   const within =
     seen.inProgress.length === 0

@@ -75,7 +75,7 @@ async function applied(
     } else total(await store.apply(domain, batch, at), totals);
     from = to;
   }
-  return { contents: await contents(), outcomes: Object.fromEntries([...totals].sort()) };
+  return { contents: await contents(), outcomes: Object.fromEntries([...totals].sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
 const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 12 }).map((all) => all.toSorted((a, b) => a - b));

@@ -75,7 +75,7 @@ function itemText(kind: ItemKind, value: unknown): string {
   if (value === null || value === undefined) return copyNull;
   switch (kind) {
     case 'text':
-      return copyField(String(value));
+      return copyField(typeof value === 'string' ? value : JSON.stringify(value));
     case 'date':
       return dateText(Number(value));
     case 'boolean':
@@ -83,7 +83,7 @@ function itemText(kind: ItemKind, value: unknown): string {
     case 'millionths':
       return millionthsText(Number(value));
     case 'integer':
-      return String(value);
+      return String(Number(value));
   }
 }
 
