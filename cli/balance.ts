@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { pause } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { withDatabase } from '../runtime/postgres.ts';
 import type { Outcome } from '../connectors/sink/contract.ts';
@@ -39,8 +40,23 @@ export function balanceCommand(): Command {
   });
 }
 
-/** Outcomes are read before what was captured, so that a change on its way in between can only look in flight. */
+const looks = 5;
+const betweenLooksMs = 150;
+
+/**
+ * Even an idle system sends a receipt every few seconds: what is on its way at the moment of a look is looked at again, so that
+ * only a system that is really behind does not close.
+ */
 export async function readBalance(settings: Settings): Promise<Balance> {
+  for (let look = 1; ; look += 1) {
+    const balance = await lookAtBalance(settings);
+    if (balance.closes || look === looks) return balance;
+    await pause(betweenLooksMs);
+  }
+}
+
+/** Outcomes are read before what was captured, so that a change on its way in between can only look in flight. */
+async function lookAtBalance(settings: Settings): Promise<Balance> {
   const [atMetering, atRegistration] = await Promise.all([
     readOutcomes(settings.metering.database, 'metering', settings.registration.name),
     readOutcomes(settings.registration.database, 'concord', settings.metering.name),
