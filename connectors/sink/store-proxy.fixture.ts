@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 export interface StoreProxy {
   /** The database's address through the proxy. */
   readonly url: string;
-  /** Cuts the connection at the next commit of a batch: before the server sees it, or before its answer is seen. */
+  /** Cuts the connection at the next commit of events: before the server sees it, or before its answer is seen. */
   cutNextCommit(when: 'before' | 'after'): void;
   close(): Promise<void>;
 }
@@ -26,7 +26,8 @@ export async function openStoreProxy(databaseUrl: string): Promise<StoreProxy> {
       socket.on('close', end);
     }
     client.on('data', (bytes) => {
-      if (cut !== null && bytes.includes('COMMIT') && bytes.includes('applied_offset VALUES')) {
+      // Only events have outcomes: an idle lane, which moves its position now and then, commits without.
+      if (cut !== null && bytes.includes('COMMIT') && bytes.includes('outcome AS known VALUES')) {
         if (cut === 'before') end();
         else answerIsLost = true;
         cut = null;
