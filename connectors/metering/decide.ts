@@ -16,7 +16,8 @@ import type {
   Verdict,
 } from './rules/contract.ts';
 import { expire, heldCodes, settleHeld, type Settlement } from './settle.ts';
-import { type Decision, type HeldEvent, type Items, itemsOf } from './versions.ts';
+import { waitsForValues } from './unsent.ts';
+import { type Decision, type HeldEvent, type Items, itemsOf, unsentItems } from './versions.ts';
 
 /** The rule book, or what a test puts in its place. */
 export type Judge = (subject: Subject, circumstances: Circumstances) => Verdict;
@@ -114,6 +115,8 @@ export class Decider implements UnitCourt {
     const { event, items } = settlement;
     const entity = state.table.entity as Entity;
     const recordType = event.recordType as Subject['recordType'];
+    const unsent = unsentItems(items);
+    if (unsent.length > 0) return waitsForValues(unsent);
     return this.ruleBook(
       {
         entity,

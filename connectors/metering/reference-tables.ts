@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { comparePositions, type Position } from '../../avro/position.ts';
 import type { LaneEvent } from '../sink/contract.ts';
 import type { Effects } from './effects.ts';
 import { distributorTable, type EntityTable, participantTable, tableOfTopic } from './entities.ts';
@@ -18,6 +19,8 @@ interface ReferenceRow {
 export class ReferenceTables {
   private rows: Map<EntityTable, Map<string, ReferenceRow>> | null = null;
   private states = new Map<string, KeyState>();
+  /** The row that the last event deleted: of a linked delete and create the second may lack what the first had. */
+  private left: { readonly position: Position; readonly items: Items } | null = null;
 
   async load(client: ClientBase): Promise<void> {
     if (this.rows !== null) return;
@@ -45,7 +48,10 @@ export class ReferenceTables {
     }
     const state = this.state(table, event as unknown as Items);
     const before = state.accepted?.items ?? null;
-    const items = itemsOf(event, before);
+    const linked =
+      this.left !== null && comparePositions(this.left.position, event.source) === 0 ? this.left.items : null;
+    const items = itemsOf(event, before ?? linked);
+    this.left = event.recordType === 'delete' && before !== null ? { position: event.source, items: before } : null;
     const changesNothing =
       state.covers(event.source, event) ||
       (event.recordType === 'delete' ? before === null : before !== null && sameItems(table, before, items));

@@ -109,7 +109,7 @@ export function refuse(
 function keepAsLast(state: KeyState, settlement: Settlement): void {
   const { event, items } = settlement;
   // Items that the source did not send were filled in, and must be there when the event is judged again.
-  const whole: DecodedEvent = event.unchanged.length === 0 ? event : { ...event, ...items, unchanged: [] };
+  const whole: DecodedEvent = event.unchanged.length === 0 ? event : { ...event, ...items };
   state.last = {
     generation: settlement.generation,
     lsn: settlement.lsn,

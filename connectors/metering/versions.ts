@@ -83,11 +83,23 @@ export function itemsOf(event: DecodedEvent, previous: Items | null): Items {
   const sent = event as unknown as Items;
   // The unmetered flow has no meter id in its schema; to the rule book it is an item that is absent.
   const items = 'appointment_id' in sent && !('meter_id' in sent) ? { ...sent, meter_id: null } : sent;
-  if (event.unchanged.length === 0 || previous === null) return items;
-  const copy: Record<string, Item> = { ...items };
-  for (const name of event.unchanged) copy[name] = previous[name] ?? null;
+  if (event.unchanged.length === 0) return items;
+  const missing = previous === null ? event.unchanged : unsentItems(previous);
+  const copy: Record<string, Item> = {
+    ...items,
+    unchanged: event.unchanged.filter((name) => missing.includes(name)),
+  };
+  for (const name of event.unchanged) copy[name] = previous?.[name] ?? null;
   return copy;
 }
+
+/** Items whose value the source did not send and nobody here has: their null says nothing. */
+export function unsentItems(items: Items): readonly string[] {
+  const unsent = items['unchanged'];
+  return Array.isArray(unsent) ? (unsent as readonly string[]) : none;
+}
+
+const none: readonly string[] = [];
 
 /** Do two rows say the same? A missing item (the unmetered topic has no meter id) is null. */
 export function sameItems(table: EntityTable, a: Items, b: Items): boolean {

@@ -26,6 +26,8 @@ export interface RejectionRow {
   readonly resolved_at: number | null;
   readonly acknowledged_by: string | null;
   readonly note: string | null;
+  /** Of an event: what it does not carry because it did not change. */
+  readonly unchanged?: readonly string[];
 }
 
 /** The row that an event of `metering.rejection` carries; null when it does not say which event was refused. */
@@ -52,8 +54,10 @@ export function rejectionKey(row: RejectionRow): string {
 export function foldRejection(current: RejectionRow | undefined, incoming: RejectionRow): RejectionRow | null {
   if (current === undefined) return incoming;
   if (isOpen(incoming) && !isOpen(current)) return null;
+  const kept = incoming.unchanged ?? [];
   const next: RejectionRow = {
     ...incoming,
+    ...Object.fromEntries(Object.entries(current).filter(([column]) => kept.includes(column))),
     rejection_id: current.rejection_id,
     acknowledged_by: incoming.acknowledged_by ?? current.acknowledged_by,
     note: incoming.note ?? current.note,

@@ -1,4 +1,5 @@
 import type { PartitionRecords } from '../../topics/contract.ts';
+import type { TableRoute } from './contract.ts';
 import { type BlockPool, Slab } from './slab.ts';
 import type { Partition } from './topic-partitions.ts';
 
@@ -21,6 +22,8 @@ export class Batch {
   readonly sends: (readonly PartitionRecords[])[] = [];
   /** Records, tombstones and copies included. */
   records = 0;
+  /** Rows of which an event here does not tell all: their primary keys, each once. */
+  readonly again = new Map<TableRoute, Map<string, readonly string[]>>();
   #open: OpenRecords[] = [];
   #bySlot: (OpenRecords | undefined)[] = [];
   #openRecords = 0;
@@ -46,6 +49,11 @@ export class Batch {
     this.records += 1;
     this.#openRecords += 1;
     if (this.#openRecords >= sendRecordsMax || records.bytes >= sendPartitionBytesMax) this.#cut();
+  }
+
+  readAgain(route: TableRoute, key: readonly string[]): void {
+    const keys = this.again.get(route) ?? new Map<string, readonly string[]>();
+    this.again.set(route, keys.set(JSON.stringify(key), key));
   }
 
   /** No more records come: everything is in `sends`. */

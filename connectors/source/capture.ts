@@ -113,6 +113,7 @@ export class Capture implements PgoutputListener {
       return;
     }
     if (old !== null && oldIsFull) fillUnchanged(row, old);
+    else if (old !== null) writer.fillIdentity(row, old);
     this.#observer?.touched(writer, row);
     if (old === null || !writer.isMove(row, old)) {
       this.#write((batch, stamp, ordinal) => writer.write(batch, 'update', stamp, ordinal, row));
@@ -123,6 +124,8 @@ export class Capture implements PgoutputListener {
       // Linked by their position; the delete is first, so that the new row is what stays.
       writer.write(batch, 'delete', stamp, ordinal, old);
       writer.write(batch, 'create', stamp, ordinal, row);
+      // Nobody has a row of the new key to take a large value from.
+      if (writer.isPartial(row)) writer.readAgain(batch, row);
     });
   }
 

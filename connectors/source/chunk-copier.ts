@@ -71,7 +71,10 @@ export class ChunkCopier {
             writeRows((batch, stamp, ordinal) => {
               const counts = { rows: 0, deletes: 0, untold: 0 };
               rows.forEach((row) => {
-                if (window.has(task.writer, row)) return;
+                if (window.has(task.writer, row)) {
+                  if (window.isPartial(task.writer, row)) task.writer.readAgain(batch, row);
+                  return;
+                }
                 const finding = task.find(row);
                 if (finding === 'untold') counts.untold += 1;
                 else task.writer.write(batch, finding, stamp, ordinal, row);

@@ -10,6 +10,8 @@ const touchedKeysMax = 50_000;
 export class ChunkWindow {
   readonly #table: string;
   readonly #keys = new Set<string>();
+  /** Those with an event that left a large value out. */
+  readonly #partial = new Set<string>();
   /** The whole chunk is void: the table was truncated, or too much happened to be remembered. */
   void = false;
 
@@ -19,7 +21,9 @@ export class ChunkWindow {
 
   touched(writer: TableWriter, row: Tuple): void {
     if (this.void || tableName(writer.route) !== this.#table) return;
-    this.#keys.add(writer.primaryKeyOf(row));
+    const key = writer.primaryKeyOf(row);
+    this.#keys.add(key);
+    if (writer.isPartial(row)) this.#partial.add(key);
     if (this.#keys.size > touchedKeysMax) this.#giveUp();
   }
 
@@ -31,8 +35,14 @@ export class ChunkWindow {
     return this.#keys.size > 0 && this.#keys.has(writer.primaryKeyOf(row));
   }
 
+  /** Whether the events of the row may not have told all of it, and nobody may have the rest. */
+  isPartial(writer: TableWriter, row: Tuple): boolean {
+    return this.#partial.size > 0 && this.#partial.has(writer.primaryKeyOf(row));
+  }
+
   #giveUp(): void {
     this.void = true;
     this.#keys.clear();
+    this.#partial.clear();
   }
 }

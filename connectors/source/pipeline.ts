@@ -11,6 +11,7 @@ import { beatHeart } from './heartbeat.ts';
 import { publishBatches, type SourceFailpoint } from './publishing.ts';
 import { pauseOver } from './queue-pressure.ts';
 import { noteProgress, type SourceReport } from './report.ts';
+import { askToReadAgain } from './read-again.ts';
 import { readServerState } from './server-state.ts';
 import { demandFreeSlot } from './slot-holder.ts';
 import { Snapshots } from './snapshot.ts';
@@ -77,7 +78,16 @@ export async function runSource(
       (stopped) => stream.run(stopped),
       (stopped) =>
         publishBatches(
-          { ...deps, settings, publisher, gatherer, server, lastProgress, confirm: (lsn) => stream.confirm(lsn) },
+          {
+            ...deps,
+            settings,
+            publisher,
+            gatherer,
+            server,
+            lastProgress,
+            readAgain: (batch) => askToReadAgain({ database, source: settings.name, log }, batch),
+            confirm: (lsn) => stream.confirm(lsn),
+          },
           stopped,
         ),
       (stopped) => snapshots.run(stopped),

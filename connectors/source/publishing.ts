@@ -1,6 +1,7 @@
 import type { ProgressRecord } from '../../avro/progress.ts';
 import type { TransactionalPublisher } from '../../topics/contract.ts';
 import { nowMicros } from '../../runtime/clock.ts';
+import type { Batch } from './batch.ts';
 import type { SourceSettings } from './contract.ts';
 import { noteProgress, type SourceReport } from './report.ts';
 import type { ServerState } from './server-state.ts';
@@ -17,6 +18,11 @@ export interface PublishingParts {
   readonly encodeProgress: (record: ProgressRecord) => Buffer;
   readonly lastProgress: ProgressRecord | null;
   readonly report: SourceReport;
+  /**
+   * Asks for rows to be read again, durably. Before the commit of what makes it necessary: if the process dies between
+   * the two, the rows are asked for twice, and never not at all.
+   */
+  readonly readAgain: (batch: Batch) => Promise<void>;
   /** Confirms to the slot what a committed progress record says. */
   readonly confirm: (endLsn: number) => void;
   readonly failpoint?: ((name: SourceFailpoint) => void) | undefined;
@@ -39,7 +45,7 @@ export async function publishBatches(parts: PublishingParts, signal: AbortSignal
 }
 
 async function publish(
-  { settings, publisher, server, encodeProgress, failpoint }: PublishingParts,
+  { settings, publisher, server, encodeProgress, readAgain, failpoint }: PublishingParts,
   { batch, covered }: GatheredBatch,
   nextOffsets: Map<string, number>,
 ): Promise<ProgressRecord> {
@@ -62,6 +68,7 @@ async function publish(
   await publisher.send([
     { topic: settings.progressTopic, partition: 0, keys: [key], values: [encodeProgress(progress)] },
   ]);
+  if (batch.again.size > 0) await readAgain(batch);
   failpoint?.('before-commit');
   if (covered.loadCompleteAt === null && batch.records > 0) failpoint?.('chunk-before-commit');
   await publisher.commit();

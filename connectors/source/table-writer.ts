@@ -6,7 +6,7 @@ import type { SourceSettings, TableRoute } from './contract.ts';
 import { columnPositions, routeColumns } from './route-columns.ts';
 import { topicsOf, type TopicPartitions } from './topic-partitions.ts';
 import { Transcoder, type TransactionStamp } from './transcoder.ts';
-import { isNull, sameValue, Tuple } from './tuple.ts';
+import { fillColumns, isNull, isUnchanged, sameValue, Tuple } from './tuple.ts';
 
 export interface WriterContext {
   readonly settings: SourceSettings;
@@ -46,6 +46,8 @@ export class TableWriter {
   readonly #topicColumn: number;
   /** Columns whose change is a delete and a create, linked (P9). */
   readonly #identifying: readonly number[];
+  /** Every column that becomes an item. */
+  readonly #itemColumns: readonly number[];
   readonly #recordTypeColumn: number;
   readonly #updateColumn: number;
 
@@ -60,6 +62,7 @@ export class TableWriter {
     this.#identifying = [...new Set([...this.#primaryKey, ...this.#keyColumns, this.#topicColumn])].filter(
       (one) => one >= 0,
     );
+    this.#itemColumns = Object.keys(route.items).map(at);
     this.#recordTypeColumn = recordType.kind === 'by-column' ? at(recordType.column) : -1;
     this.#updateColumn = recordType.kind === 'by-column' ? at(recordType.updateColumn) : -1;
     for (const column of routeColumns(route)) at(column);
@@ -77,6 +80,24 @@ export class TableWriter {
   /** Whether the rows differ in what decides identity, key, partition or topic. */
   isMove(row: Tuple, old: Tuple): boolean {
     return this.#identifying.some((column) => !sameValue(row, old, column));
+  }
+
+  /** Takes what decides identity and topic from the old row where the server did not send it again. */
+  fillIdentity(row: Tuple, old: Tuple): void {
+    fillColumns(row, old, this.#identifying);
+  }
+
+  /** Whether the server left an item out because a large value did not change. */
+  isPartial(row: Tuple): boolean {
+    return this.#itemColumns.some((column) => row.lengths[column] === isUnchanged);
+  }
+
+  /** Asks for the row to be read as a whole, after the event that could not tell all of it. */
+  readAgain(batch: Batch, row: Tuple): void {
+    batch.readAgain(
+      this.route,
+      this.#primaryKey.map((column) => row.text(column) ?? ''),
+    );
   }
 
   /** The primary key as one string, to be looked up; the same for the same bytes. */

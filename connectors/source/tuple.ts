@@ -53,6 +53,15 @@ export function sameValue(a: Tuple, b: Tuple, column: number): boolean {
   return true;
 }
 
+/** Takes the columns that the new row does not carry from the old one: a large key that did not change, for instance. */
+export function fillColumns(row: Tuple, old: Tuple, columns: readonly number[]): void {
+  for (const column of columns) {
+    if (row.lengths[column] !== isUnchanged) continue;
+    row.starts[column] = old.start(column);
+    row.lengths[column] = old.length(column);
+  }
+}
+
 /** Takes what the new row does not carry from the old one, which a full replica identity holds entirely. */
 export function fillUnchanged(row: Tuple, old: Tuple): void {
   for (let column = 0; column < row.count; column += 1) {

@@ -11,6 +11,14 @@ export const sinkExplanations: readonly Explanation[] = [
       'Read the reason in the table dead_letter. Mend the producer; a new change of the same row brings its state again.',
   },
   {
+    code: 'VALUE_NOT_SENT',
+    title: 'An event waits for a large value that the source did not send',
+    meaning:
+      'PostgreSQL does not send a large value again that an update left alone, and the store has no earlier row to take it from: the key is new, or the table is still being loaded. The event is held, so that the store never says NULL for a value that is there.',
+    remedy:
+      'Nothing, as a rule: the source reads the row again by itself, and the read takes the place of the held event. If it stays, `concord snapshot TABLE` shows whether the job is paused or failed; `concord snapshot TABLE --keys F` asks for it again.',
+  },
+  {
     code: 'SCHEMA_NOT_FETCHED',
     title: "A writer's schema was forgotten before its record was read",
     meaning: 'An internal cache was too small for the moment. Nothing is lost.',
