@@ -5,6 +5,7 @@ import { runbookMarkdown } from '../runtime/runbook.ts';
 import { configurationMarkdown, settingsJsonSchema } from './configuration-document.ts';
 import { metricsMarkdown } from './metrics-document.ts';
 import { print } from './output.ts';
+import { referenceFilesMarkdown } from './reference-document.ts';
 
 /** The pages that are made from what the program knows: file name → text. */
 export function documents(): ReadonlyMap<string, string> {
@@ -13,6 +14,7 @@ export function documents(): ReadonlyMap<string, string> {
     ['configuration.md', configurationMarkdown()],
     ['concord.schema.json', `${JSON.stringify(settingsJsonSchema(), null, 2)}\n`],
     ['metrics.md', metricsMarkdown()],
+    ['reference-files.md', referenceFilesMarkdown()],
   ]);
 }
 

@@ -12,6 +12,7 @@ import { initCommand } from './init.ts';
 import { exit, explainFailure } from './output.ts';
 import { receiptsCommand } from './receipts.ts';
 import { reconcileCommand } from './reconcile.ts';
+import { referenceCommand } from './reference.ts';
 import { rejectionsCommand } from './rejections.ts';
 import { rulesCommand } from './rules.ts';
 import { runCommand } from './run.ts';
@@ -52,6 +53,7 @@ export function createProgram(): Command {
     heldCommand(),
     receiptsCommand(),
     rulesCommand(),
+    referenceCommand(),
     explainCommand(),
   ];
   const asCode = [topicsCommand(), schemasCommand()];

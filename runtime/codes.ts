@@ -2,6 +2,7 @@ import { databaseExplanations } from './explanations/databases.ts';
 import type { Explanation } from './explanations/explanation.ts';
 import { processExplanations } from './explanations/processes.ts';
 import { reconcileExplanations } from './explanations/reconcile.ts';
+import { referenceExplanations } from './explanations/reference.ts';
 import { sinkExplanations } from './explanations/sink.ts';
 import { sourceExplanations } from './explanations/source.ts';
 import { stackExplanations } from './explanations/stack.ts';
@@ -15,6 +16,7 @@ export const explanationsByArea: readonly { readonly area: string; readonly expl
   { area: 'Kafka and the schema registry', explanations: topicExplanations },
   { area: 'Sink: from the topics to the store', explanations: sinkExplanations },
   { area: 'Reconcile: are both sides in agreement', explanations: reconcileExplanations },
+  { area: 'Reference data', explanations: referenceExplanations },
   { area: 'The embedded stack', explanations: stackExplanations },
 ];
 

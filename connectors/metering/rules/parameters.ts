@@ -75,33 +75,41 @@ export const parametersSchema = z
       .describe('Which registration service (sender id) owns which distributor prefixes.'),
     services: z
       .strictObject({
-        MSS: z.array(mpid).default(['MSVA']),
-        MSA: z.array(mpid).default(['MSAA']),
-        UMSO: z.array(mpid).default(['UMSA']),
+        MSS: z.array(mpid).default(['MSVA']).describe('as smart metering service'),
+        MSA: z.array(mpid).default(['MSAA']).describe('as advanced metering service'),
+        UMSO: z.array(mpid).default(['UMSA']).describe('as unmetered supplies operator'),
       })
       .prefault({})
       .describe('The MPIDs that this metering side plays, by kind of service.'),
     roles: z
       .strictObject({
-        supplier: roleCode.default('X'),
-        distributor: roleCode.default('R'),
-        dataService: roleCode.default('D'),
-        meteringService: roleCode.default('M'),
-        map: roleCode.default('Z'),
+        supplier: roleCode.default('X').describe('the role of a supplier'),
+        distributor: roleCode.default('R').describe('the role of a distributor'),
+        dataService: roleCode.default('D').describe('the role of a data service'),
+        meteringService: roleCode.default('M').describe('the role of a metering service'),
+        map: roleCode.default('Z').describe('the role of a meter asset provider (MAP)'),
       })
       .prefault({})
       .describe('Role codes of the participant table.'),
     contractReferenceMax: wholeNumber(1, 1000, 'The longest contract reference, in characters.').default(10),
     meterIdMax: wholeNumber(1, 1000, 'The longest meter id, in characters.').default(10),
-    efdDaysAheadMax: wholeNumber(0, 3660, 'How many days ahead an appointment may come.').default(28),
-    holdWorkingDays: wholeNumber(0, 250, 'How many working days a hold lasts.').default(10),
-    lineLossFactorMin: factor.default(0.5),
-    lineLossFactorMax: factor.default(2.0),
+    efdDaysAheadMax: wholeNumber(0, 3660, 'How many days ahead of its EFD an appointment may come at most.').default(
+      28,
+    ),
+    holdWorkingDays: wholeNumber(
+      0,
+      250,
+      'How many working days a hold lasts, by source time; then it becomes an error.',
+    ).default(10),
+    lineLossFactorMin: factor.default(0.5).describe('A line loss factor below it is warned of.'),
+    lineLossFactorMax: factor.default(2.0).describe('A line loss factor above it is warned of.'),
     contracts: z
       .record(mpid, z.array(contract))
       .nullable()
       .default(null)
-      .describe('Contracts by supplier MPID; without a list CONTRACT_UNKNOWN is off.'),
+      .describe(
+        'Contracts by supplier MPID: for each its `reference`, `from` and `to` (ISO dates, both inclusive; `to` may be left out). Without a list CONTRACT_UNKNOWN is off.',
+      ),
     disabled: z.array(ruleCode).default([]).describe('Codes of rules that are switched off.'),
   })
   .refine((parameters) => parameters.lineLossFactorMin <= parameters.lineLossFactorMax, {
