@@ -22,6 +22,7 @@ const meteringTableNames = [
   'distributor_gsp_group',
   'meter_asset',
   'rejection',
+  'rejected_event',
   'held',
 ];
 const sinkTableNames = ['applied_position', 'applied_offset', 'outcome', 'dead_letter', 'receipt'];

@@ -114,13 +114,13 @@ export class BatchState {
     for (const asset of this.assets.values()) if (asset.touched || asset.troubleTouched) yield asset;
   }
 
-  /** Keys with an event that waits. */
-  *waiting(): Generator<KeyState> {
+  /** Keys with an event that waits or an open rejection. */
+  *troubled(): Generator<KeyState> {
     for (const mpan of this.mpans.values()) {
-      if (mpan.meteringPoint.held.length > 0) yield mpan.meteringPoint;
-      for (const key of mpan.byId.values()) if (key.held.length > 0) yield key;
+      if (mpan.meteringPoint.last !== null) yield mpan.meteringPoint;
+      for (const key of mpan.byId.values()) if (key.last !== null) yield key;
     }
-    for (const key of this.assets.values()) if (key.held.length > 0) yield key;
+    for (const key of this.assets.values()) if (key.last !== null) yield key;
   }
 
   private keyState(table: EntityTable, row: StoredRow): KeyState {

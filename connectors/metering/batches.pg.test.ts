@@ -21,7 +21,14 @@ const tables = ['metering_point', 'appointment', 'participant', 'distributor_gsp
 /** The store, row for row, without what tells when it was written. */
 async function contents(): Promise<Record<string, readonly unknown[]>> {
   const dump: Record<string, readonly unknown[]> = {};
-  for (const name of [...tables, ...tables.map((table) => `${table}_history`), 'rejection', 'held', 'last_received']) {
+  for (const name of [
+    ...tables,
+    ...tables.map((table) => `${table}_history`),
+    'rejection',
+    'rejected_event',
+    'held',
+    'last_received',
+  ]) {
     const rows = await store.rows(
       `SELECT to_jsonb(t) - 'applied_at' - 'superseded_at' AS row FROM metering.${name} t ORDER BY (to_jsonb(t) - 'applied_at' - 'superseded_at')::text`,
     );

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { Case } from './decide.fixture.ts';
-import { referenceCodes } from './decide.ts';
 import { day } from './rules/example-world.ts';
 import { loadingCode } from './settle.ts';
 import { appointmentEvent, assetEvent, mpanOf, participantEvent, pointEvent, worldBegin } from './world.fixture.ts';
@@ -147,10 +146,7 @@ describe('a held event (P17)', () => {
     );
     expect(it.outcomes()).toEqual({ held: 1 });
     it.reference.applyEvent('participant', participantEvent('MAPN', 'Z', 'create', { lsn: 2 }).event);
-    it.decider.release(referenceCodes, () => ({
-      position: { generation: 1, lsn: 2, ordinal: 1 },
-      sourceTime: worldBegin + 2000,
-    }));
+    it.decider.referenceChanged({ position: { generation: 1, lsn: 2, ordinal: 1 }, sourceTime: worldBegin + 2000 });
     expect(it.outcomes()).toEqual({ applied: 1 });
   });
 

@@ -33,6 +33,14 @@ export class Case {
     return this;
   }
 
+  /** A change of reference data, which is looked at as the lane does. */
+  newerReference(event: LaneEvent): this {
+    const { topic, event: decoded } = event;
+    this.reference.applyEvent(topic.endsWith('participant') ? 'participant' : 'distributor_gsp_group', decoded);
+    this.decider.referenceChanged({ position: decoded.source, sourceTime: decoded.source.sourceTime });
+    return this;
+  }
+
   /** `outcome` → number of events, over all topics. */
   outcomes(): Record<string, number> {
     const totals: Record<string, number> = {};
@@ -46,7 +54,12 @@ export class Case {
   }
 
   resolved(): number {
-    return this.decider.effects.resolutions.length;
+    return this.decider.effects.resolutions.filter(({ status }) => status === 'resolved').length;
+  }
+
+  /** LSNs of what withdrew rejections. */
+  withdrawn(): readonly number[] {
+    return this.decider.effects.resolutions.flatMap(({ status, lsn }) => (status === 'withdrawn' ? [lsn] : []));
   }
 
   held(state: KeyState): readonly (readonly string[])[] {

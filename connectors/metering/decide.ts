@@ -15,9 +15,18 @@ import type {
   Subject,
   Verdict,
 } from './rules/contract.ts';
-import { expire, heldCodes, settleHeld, type Settlement } from './settle.ts';
+import { codesReadingReference } from './rules/reading-reference.ts';
+import { expire, heldCodes, settleHeld, type Settlement, settleRejected } from './settle.ts';
 import { waitsForValues } from './unsent.ts';
-import { type Decision, type HeldEvent, type Items, itemsOf, unsentItems } from './versions.ts';
+import {
+  type Decision,
+  type HeldEvent,
+  type Items,
+  itemsOf,
+  type OpenRejection,
+  type Received,
+  unsentItems,
+} from './versions.ts';
 
 /** The rule book, or what a test puts in its place. */
 export type Judge = (subject: Subject, circumstances: Circumstances) => Verdict;
@@ -27,8 +36,7 @@ export interface DecideRules {
   readonly parameters: RuleParameters;
 }
 
-/** What a hold waits for: a change of reference data, or of what Flow 1 says of the MPAN. */
-export const referenceCodes: readonly string[] = ['PARTICIPANT_UNKNOWN', 'MAP_UNKNOWN'];
+/** What waits for what Flow 1 says of the MPAN. */
 const pointCodes: readonly string[] = ['METERING_POINT_UNKNOWN', 'SUPPLIER_MISMATCH'];
 
 /**
@@ -92,21 +100,35 @@ export class Decider implements UnitCourt {
 
   /** Judges the held events again that wait for one of the codes, in the order of their positions (P17). */
   release(codes: readonly string[], decisionOf: (held: HeldEvent) => Decision): void {
-    for (const { state, held } of waitingOf(this.state.waiting())) {
+    for (const { state, held } of waitingOf(this.state.troubled())) {
       if (!heldCodes(held).some((code) => codes.includes(code))) continue;
-      const before = state.accepted;
       const decision = decisionOf(held);
-      this.again(state, held, decision);
-      // Its appointments may stand before it in the transaction, and have been judged before it in this very pass.
-      if (state.table.entity === 'metering_point' && state.accepted !== before) {
-        this.pointChanged(this.state.mpan(state.laneKey), decision);
-      }
+      this.revise(state, decision, () => this.again(state, held, decision));
+    }
+  }
+
+  /** Judges again what waits for reference data or was refused by it, in the order of the positions. */
+  referenceChanged(decision: Decision): void {
+    for (const { state, held, rejection } of dependingOnReference(this.state.troubled())) {
+      this.revise(state, decision, () => {
+        if (held !== null) this.again(state, held, decision);
+        else if (rejection !== null) this.rejectedAgain(state, rejection, decision);
+      });
+    }
+  }
+
+  private revise(state: KeyState, decision: Decision, judgeAgain: () => void): void {
+    const before = state.accepted;
+    judgeAgain();
+    // Its appointments may stand before it in the transaction, and have been judged before it in this very pass.
+    if (state.table.entity === 'metering_point' && state.accepted !== before) {
+      this.pointChanged(this.state.mpan(state.laneKey), decision);
     }
   }
 
   /** Ends the holds whose deadline (epoch microseconds) is before the source time. */
   expire(sourceTime: number): void {
-    for (const { state, held } of waitingOf(this.state.waiting())) {
+    for (const { state, held } of waitingOf(this.state.troubled())) {
       if (held.due !== null && held.due < sourceTime) expire(this, state, held);
     }
   }
@@ -139,14 +161,48 @@ export class Decider implements UnitCourt {
   private again(state: KeyState, held: HeldEvent, decision: Decision): void {
     // An event before it in the same pass may have ended it.
     if (!state.held.some(({ id }) => id === held.id)) return;
-    const mpan = state.table.entity === 'meter_asset' ? null : this.state.mpan(state.laneKey);
-    const view = mpan ?? emptyView();
-    view.lastEventOpen = true;
-    const settlement: Settlement = { ...held, items: itemsOf(held.event, null) };
-    const verdict = this.judge(state, settlement, state.accepted?.items ?? null, view);
-    if (verdict.kind === 'accept') this.effects.warn(verdict.warnings);
+    const verdict = this.verdictAgain(state, held);
     settleHeld(this, state, held, verdict, decision);
   }
+
+  private rejectedAgain(state: KeyState, rejection: OpenRejection, decision: Decision): void {
+    const { event } = rejection;
+    if (event === null || !state.rejections.some(({ id }) => id === rejection.id)) return;
+    settleRejected(this, state, rejection, event, this.verdictAgain(state, { ...rejection, event }), decision);
+  }
+
+  private verdictAgain(state: KeyState, received: Received): Verdict {
+    const view = state.table.entity === 'meter_asset' ? emptyView() : this.state.mpan(state.laneKey);
+    view.lastEventOpen = true;
+    const settlement: Settlement = { ...received, items: itemsOf(received.event, null) };
+    const verdict = this.judge(state, settlement, state.accepted?.items ?? null, view);
+    if (verdict.kind === 'accept') this.effects.warn(verdict.warnings);
+    return verdict;
+  }
+}
+
+interface Depending extends Position {
+  readonly state: KeyState;
+  readonly held: HeldEvent | null;
+  readonly rejection: OpenRejection | null;
+}
+
+function dependingOnReference(states: Iterable<KeyState>): readonly Depending[] {
+  const found: Depending[] = [];
+  const depends = (code: string): boolean => codesReadingReference.includes(code);
+  for (const state of states) {
+    for (const held of state.held) {
+      if (heldCodes(held).some(depends)) found.push({ ...positionOf(held), state, held, rejection: null });
+    }
+    for (const rejection of state.rejections) {
+      if (rejection.event !== null) found.push({ ...positionOf(rejection), state, held: null, rejection });
+    }
+  }
+  return found.sort((a, b) => comparePositions(a, b) || (a.state.key < b.state.key ? -1 : 1));
+}
+
+function positionOf({ generation, lsn, ordinal }: Position): Position {
+  return { generation, lsn, ordinal };
 }
 
 function waitingOf(states: Iterable<KeyState>): readonly HeldRow[] {

@@ -1,8 +1,9 @@
+import type { DecodedEvent } from '../../avro/envelope.ts';
 import type { Position } from '../../avro/position.ts';
 import type { Outcome, OutcomeDelta } from '../sink/contract.ts';
 import type { KeyState } from './key-state.ts';
 import type { BrokenRule } from './rules/contract.ts';
-import type { HeldEvent, PastVersion } from './versions.ts';
+import type { Decision, HeldEvent, OpenRejection, PastVersion } from './versions.ts';
 
 /** A row for the outbox of Flow 3. */
 export interface Rejection extends Position {
@@ -22,11 +23,15 @@ export interface Rejection extends Position {
   readonly raisedAt: number;
   readonly topic: string;
   readonly laneKey: string;
+  /** Kept where newer reference data may overturn the rejection. */
+  readonly event: DecodedEvent | null;
 }
 
-/** The end of an open rejection by a later good event. */
+/** The end of an open rejection: by a later good event, or withdrawn because of newer reference data. */
 export interface Resolution {
   readonly id: string;
+  readonly status: 'resolved' | 'withdrawn';
+  /** Position of the event that ended it. */
   readonly generation: number;
   readonly lsn: number;
   /** Epoch microseconds. */
@@ -71,6 +76,15 @@ export class Effects {
     state.held = state.held.filter(({ id }) => id !== held.id);
     state.troubleTouched = true;
     if (!this.heldAdded.delete(held.id)) this.heldRemoved.push(held.id);
+  }
+
+  /** Newer reference data has overturned it. */
+  withdraw(state: KeyState, { id, topic }: OpenRejection, { position, sourceTime }: Decision): void {
+    const { generation, lsn } = position;
+    this.resolutions.push({ id, status: 'withdrawn', generation, lsn, at: sourceTime });
+    state.rejections = state.rejections.filter((one) => one.id !== id);
+    state.troubleTouched = true;
+    this.count(topic, 'rejected', -1);
   }
 
   outcomes(): OutcomeDelta[] {

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { comparePositions, type Position } from '../../avro/position.ts';
 import type { LaneEvent, LaneMoment } from '../sink/contract.ts';
-import { type Decider, isLoadingAt, referenceCodes } from './decide.ts';
+import { type Decider, isLoadingAt } from './decide.ts';
 import type { HeldKey, HeldLane } from './held-lane.ts';
 import { loadingCode } from './settle.ts';
 import type { Decision, HeldEvent } from './versions.ts';
@@ -17,7 +17,7 @@ export type JudgeKeys = (
   act: (decider: Decider) => void,
 ) => Promise<void>;
 
-/** Passes over what waits in a lane, when time, the end of the initial load or reference data ask for one. */
+/** Passes over what waits in a lane or was refused by reference data, when time, the end of the initial load or reference data ask for one. */
 export class HoldPasses {
   private readonly held: HeldLane;
   private readonly judgeKeys: JudgeKeys;
@@ -43,7 +43,11 @@ export class HoldPasses {
 
   async afterReference(client: ClientBase, { event }: LaneEvent): Promise<void> {
     const decision: Decision = { position: event.source, sourceTime: event.source.sourceTime };
-    await this.release(client, referenceCodes, () => decision);
+    await this.overHeld(
+      client,
+      (after) => this.held.dependingOnReference(client, after, keysPerPassMax),
+      (decider) => decider.referenceChanged(decision),
+    );
   }
 
   private async passLoad(client: ClientBase, { loadCompleteAt }: LaneMoment): Promise<void> {

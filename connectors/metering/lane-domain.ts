@@ -3,10 +3,10 @@ import type { ClientBase } from 'pg';
 import type { Position } from '../../avro/position.ts';
 import type { LaneDomain, LaneEvent, LaneMoment, LargeUnit, OutcomeDelta, Unit } from '../sink/contract.ts';
 import type { BatchState } from './batch-state.ts';
-import { type DecideRules, Decider, isLoadingAt, referenceCodes } from './decide.ts';
+import { type DecideRules, Decider, isLoadingAt } from './decide.ts';
 import { Effects } from './effects.ts';
 import { tableOfTopic } from './entities.ts';
-import { HeldLane } from './held-lane.ts';
+import { dependOnReference, HeldLane } from './held-lane.ts';
 import { HoldPasses } from './hold-passes.ts';
 import { loadState } from './load.ts';
 import { OutcomeTotals } from './outcome-totals.ts';
@@ -110,7 +110,7 @@ export class MeteringLane implements LaneDomain {
       const unit = units[next];
       if (unit === undefined || this.isOverdue(decider.effects, sourceTimeOf(unit))) break;
       const lastReference = this.judgeUnit(decider, unit, moment);
-      if (lastReference !== null && (this.held.waitsForReference || holdsForReference(decider.effects))) {
+      if (lastReference !== null && (this.held.waitsForReference || dependOnReference(decider.effects))) {
         referenceChangedAt = lastReference;
       }
       next += 1;
@@ -182,14 +182,13 @@ export class MeteringLane implements LaneDomain {
     let lastReference: LaneEvent | null = null;
     const effects = new Effects();
     for (const event of unit.leading) {
-      if (event.event.recordType === 'truncate') truncatedAt.set(event.topic, event.event.source.ordinal);
-      else {
+      if (isReference(event, this.settings.source)) {
         lastReference = event;
         this.takeReference(effects, event);
-      }
+      } else truncatedAt.set(event.topic, event.event.source.ordinal);
     }
     await this.writer.write(client, this.referenceTables?.takeTouched() ?? [], effects.past);
-    for (const event of unit.leading) if (event.event.recordType === 'truncate') await this.truncate(client, event);
+    for (const event of unit.leading) if (truncatedAt.has(event.topic)) await this.truncate(client, event);
     for await (const slice of unit.slices()) {
       const visible = truncatedAt.size === 0 ? slice : afterTruncates(slice, truncatedAt, effects);
       await this.slice(client, { ...unit.position, events: visible }, isLoading);
@@ -207,16 +206,11 @@ export class MeteringLane implements LaneDomain {
 
   private async truncate(client: ClientBase, event: LaneEvent): Promise<void> {
     const effects = new Effects();
-    if (isReference(event, this.settings.source)) {
-      this.takeReference(effects, event);
-      await this.writer.write(client, this.referenceTables?.takeTouched() ?? [], effects.past);
-    } else {
-      const { lane, partitions, source } = this.settings;
-      await truncateLane(client, { lane, partitions, source }, event, effects);
-      // One truncate is in every partition, and is one event.
-      if (lane === 0) effects.count(event.topic, 'applied', 1);
-      this.held.forget();
-    }
+    const { lane, partitions, source } = this.settings;
+    await truncateLane(client, { lane, partitions, source }, event, effects);
+    // One truncate is in every partition, and is one event.
+    if (lane === 0) effects.count(event.topic, 'applied', 1);
+    this.held.forget();
     this.totals.add(effects);
     await this.held.refresh(client);
   }
@@ -229,7 +223,7 @@ export class MeteringLane implements LaneDomain {
     const touched = [...state.touched(), ...(this.referenceTables?.takeTouched() ?? [])];
     await this.writer.write(client, touched, effects.past);
     await writeTrouble(client, this.settings.lane, effects, touched);
-    this.held.add(effects.heldAdded.values());
+    this.held.add(effects);
     for (const [code, count] of effects.warnings)
       this.report.warnings[code] = (this.report.warnings[code] ?? 0) + count;
     this.totals.add(effects);
@@ -295,11 +289,4 @@ class LaneKeys {
 
 function isReference(event: LaneEvent, source: string): boolean {
   return tableOfTopic(event.topic, source)?.laneKey === null;
-}
-
-function holdsForReference(effects: Effects): boolean {
-  for (const { held } of effects.heldAdded.values()) {
-    if (held.broken.some(({ code }) => referenceCodes.includes(code))) return true;
-  }
-  return false;
 }

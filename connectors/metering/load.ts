@@ -125,13 +125,19 @@ async function loadRejections(
 ): Promise<ReadonlyMap<string, OpenRejection[]>> {
   const rows = await readRows(
     client,
-    `SELECT lane_key, entity, entity_key, topic, generation, lsn, ordinal, rejection_id FROM metering.rejection
-     WHERE status = 'open' AND lane_key = ANY($1) ORDER BY generation, lsn, ordinal`,
+    `SELECT r.lane_key, r.entity, r.entity_key, r.topic, r.generation, r.lsn, r.ordinal, r.rejection_id, r.revision, r.record_type,
+            to_jsonb(r.rule_codes), e.event
+     FROM metering.rejection r LEFT JOIN metering.rejected_event e USING (rejection_id)
+     WHERE r.status = 'open' AND r.lane_key = ANY($1) ORDER BY r.generation, r.lsn, r.ordinal, r.revision`,
     [laneKeys],
   );
-  return grouped(rows, ([, , , topic, generation, lsn, ordinal, id]) => ({
+  return grouped(rows, ([, , , topic, generation, lsn, ordinal, id, revision, recordType, codes, event]) => ({
     ...received(topic, generation, lsn, ordinal),
     id: String(id),
+    revision: Number(revision),
+    recordType: recordType as OpenRejection['recordType'],
+    codes: JSON.parse(String(codes)) as string[],
+    event: event === null || event === undefined ? null : eventOf(event),
   }));
 }
 
@@ -139,15 +145,17 @@ async function loadHeld(client: ClientBase, laneKeys: readonly unknown[]): Promi
   const rows = await readRows(
     client,
     `SELECT lane_key, entity, entity_key, topic, generation, lsn, ordinal, held_id, details,
-            (extract(epoch FROM due) * 1000000)::bigint, event
+            (extract(epoch FROM due) * 1000000)::bigint, event, (extract(epoch FROM held_since) * 1000000)::bigint, revision
      FROM metering.held WHERE lane_key = ANY($1) ORDER BY generation, lsn, ordinal`,
     [laneKeys],
   );
-  return grouped(rows, ([, , , topic, generation, lsn, ordinal, id, details, due, event]) => ({
+  return grouped(rows, ([, , , topic, generation, lsn, ordinal, id, details, due, event, since, revision]) => ({
     ...received(topic, generation, lsn, ordinal),
     id: String(id),
     broken: JSON.parse(String(details)) as BrokenRule[],
+    since: Number(since),
     due: due === null || due === undefined ? null : Number(due),
+    revision: Number(revision),
     event: eventOf(event),
   }));
 }

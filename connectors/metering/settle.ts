@@ -7,8 +7,18 @@ import { receiverOf } from './receiver.ts';
 import { dueAt, londonDay } from './rules/calendar.ts';
 import type { BrokenRule, Entity, ReferenceView, RuleParameters, Verdict } from './rules/contract.ts';
 import { codesOf } from './rules/judge.ts';
+import { codesReadingReference } from './rules/reading-reference.ts';
 import { advanceTimeline } from './timeline.ts';
-import { type Decision, type HeldEvent, type Items, type Received, type Version, versionOf } from './versions.ts';
+import {
+  type Decision,
+  type HeldEvent,
+  type Items,
+  type OpenRejection,
+  type Received,
+  type Version,
+  versionOf,
+  wholeEvent,
+} from './versions.ts';
 
 /** What a hold of the initial load is called (P12). */
 export const loadingCode = 'LOADING';
@@ -63,7 +73,7 @@ function clearTrouble(court: Court, state: KeyState, settlement: Settlement, at:
   const { effects } = court;
   const [older, newer] = splitAt(state.rejections, settlement);
   for (const { id } of older) {
-    effects.resolutions.push({ id, generation: settlement.generation, lsn: settlement.lsn, at });
+    effects.resolutions.push({ id, status: 'resolved', generation: settlement.generation, lsn: settlement.lsn, at });
   }
   state.rejections = newer;
   for (const held of splitAt(state.held, settlement)[0]) {
@@ -95,28 +105,14 @@ export function refuse(
     hold(court, state, settlement, verdict.broken, isLoading);
     court.effects.count(settlement.topic, 'held', 1);
   } else {
-    reject(
-      court,
-      state,
-      settlement,
-      verdict.kind === 'rejection' ? 'rejection' : 'error',
-      verdict.broken,
-      settlement.event.source.sourceTime,
-    );
+    const recordType = verdict.kind === 'rejection' ? 'rejection' : 'error';
+    reject(court, state, settlement, recordType, verdict.broken, settlement.event.source.sourceTime, 1);
   }
 }
 
 function keepAsLast(state: KeyState, settlement: Settlement): void {
-  const { event, items } = settlement;
-  // Items that the source did not send were filled in, and must be there when the event is judged again.
-  const whole: DecodedEvent = event.unchanged.length === 0 ? event : { ...event, ...items };
-  state.last = {
-    generation: settlement.generation,
-    lsn: settlement.lsn,
-    ordinal: settlement.ordinal,
-    topic: settlement.topic,
-    event: whole,
-  };
+  const { event, items, generation, lsn, ordinal, topic } = settlement;
+  state.last = { generation, lsn, ordinal, topic, event: wholeEvent(event, items) };
   state.troubleTouched = true;
 }
 
@@ -129,6 +125,7 @@ function hold(
 ): void {
   const { generation, lsn, ordinal, topic } = settlement;
   const event = state.last?.event ?? settlement.event;
+  const { sourceTime } = event.source;
   court.effects.hold(state, {
     generation,
     lsn,
@@ -137,7 +134,9 @@ function hold(
     event,
     id: identityUuid(identityOf(state, event, 'held')),
     broken: isLoading ? [loadingRule, ...broken] : broken,
-    due: isLoading ? null : dueAt(event.source.sourceTime, court.parameters.holdWorkingDays),
+    since: sourceTime,
+    due: isLoading ? null : dueAt(sourceTime, court.parameters.holdWorkingDays),
+    revision: 1,
   });
 }
 
@@ -159,12 +158,15 @@ function reject(
   recordType: 'error' | 'rejection',
   broken: readonly BrokenRule[],
   raisedAt: number,
+  revision: number,
 ): void {
   const { event, items, generation, lsn, ordinal, topic } = settlement;
   const entity = state.table.entity as Entity;
   const receiver = receiverOf(entity, items, court.parameters);
-  const id = identityUuid(identityOf(state, event, `${receiver ?? ''}|1`));
+  const id = identityUuid(identityOf(state, event, `${receiver ?? ''}|${revision}`));
   const mpan = items['mpan_core'];
+  const codes = codesOf(broken);
+  const kept = codes.some((code) => codesReadingReference.includes(code)) ? wholeEvent(event, items) : null;
   court.effects.rejections.push({
     id,
     mpanCore: typeof mpan === 'string' ? mpan : null,
@@ -176,16 +178,18 @@ function reject(
     generation,
     lsn,
     ordinal,
-    revision: 1,
-    codes: codesOf(broken),
+    revision,
+    codes,
     broken,
     referenceVersion: court.reference.version,
     receiver,
     raisedAt,
     topic,
     laneKey: state.laneKey,
+    event: kept,
   });
-  state.rejections = [...state.rejections, { id, topic, generation, lsn, ordinal }];
+  const open: OpenRejection = { id, topic, generation, lsn, ordinal, revision, recordType, codes, event: kept };
+  state.rejections = [...state.rejections, open];
   state.troubleTouched = true;
   court.effects.count(topic, 'rejected', 1);
 }
@@ -210,7 +214,38 @@ export function settleHeld(court: Court, state: KeyState, held: HeldEvent, verdi
   effects.count(held.topic, 'held', -1);
   if (verdict.kind === 'accept') accept(court, state, settlement, decided);
   else if (verdict.kind === 'not-ours') passBy(court, state, settlement, decided);
-  else reject(court, state, settlement, verdict.kind, verdict.broken, decided.sourceTime);
+  else reject(court, state, settlement, verdict.kind, verdict.broken, decided.sourceTime, held.revision);
+}
+
+/**
+ * An open rejection was judged again under newer reference data: it stays as long as the verdict does, else it is
+ * withdrawn. What is right now is applied: nothing newer of its key was, or it would have been resolved. What is refused
+ * for another reason is refused anew, with the next revision (P18).
+ */
+export function settleRejected(
+  court: Court,
+  state: KeyState,
+  rejection: OpenRejection,
+  event: DecodedEvent,
+  verdict: Verdict,
+  decided: Decision,
+): void {
+  if (verdict.kind === rejection.recordType && codesOf(verdict.broken).join() === rejection.codes.join()) return;
+  const { effects } = court;
+  const { generation, lsn, ordinal, topic } = rejection;
+  const revision = rejection.revision + 1;
+  effects.withdraw(state, rejection, decided);
+  const settlement: Settlement = { generation, lsn, ordinal, topic, event, items: event as unknown as Items };
+  if (verdict.kind === 'accept') accept(court, state, settlement, decided);
+  else if (verdict.kind === 'not-ours') passBy(court, state, settlement, decided);
+  else if (verdict.kind === 'hold') {
+    // It begins to wait only now: its own time may be long up.
+    const since = decided.sourceTime;
+    const due = dueAt(since, court.parameters.holdWorkingDays);
+    const id = identityUuid(identityOf(state, event, 'held'));
+    effects.hold(state, { generation, lsn, ordinal, topic, event, id, broken: verdict.broken, since, due, revision });
+    effects.count(topic, 'held', 1);
+  } else reject(court, state, settlement, verdict.kind, verdict.broken, decided.sourceTime, revision);
 }
 
 /** The time is up: an error, dated at the deadline whatever made us look (P17). */
@@ -218,5 +253,5 @@ export function expire(court: Court, state: KeyState, held: HeldEvent): void {
   court.effects.release(state, held);
   court.effects.count(held.topic, 'held', -1);
   const settlement: Settlement = { ...held, items: held.event as unknown as Items };
-  reject(court, state, settlement, 'error', held.broken, held.due ?? held.event.source.sourceTime);
+  reject(court, state, settlement, 'error', held.broken, held.due ?? held.event.source.sourceTime, held.revision);
 }

@@ -78,10 +78,13 @@ async function truncateTrouble(
   effects.count(topic, 'held', -(held.rowCount ?? 0));
   effects.count(topic, 'superseded', held.rowCount ?? 0);
   await client.query(
-    `UPDATE metering.rejection r SET status = 'resolved', resolved_by_generation = $4, resolved_by_lsn = $5, resolved_at = $6
-     FROM metering.last_received l
-     WHERE l.source = $1 AND l.lane = $2 AND l.topic = $3 AND r.status = 'open'
-       AND r.lane_key = l.lane_key AND r.entity = l.entity AND r.entity_key = l.entity_key`,
+    `WITH ended AS (
+       UPDATE metering.rejection r SET status = 'resolved', resolved_by_generation = $4, resolved_by_lsn = $5, resolved_at = $6
+       FROM metering.last_received l
+       WHERE l.source = $1 AND l.lane = $2 AND l.topic = $3 AND r.status = 'open'
+         AND r.lane_key = l.lane_key AND r.entity = l.entity AND r.entity_key = l.entity_key
+       RETURNING r.rejection_id
+     ) DELETE FROM metering.rejected_event e USING ended WHERE e.rejection_id = ended.rejection_id`,
     [source, lane, topic, generation, lsn, timestampText(sourceTime)],
   );
   await client.query('DELETE FROM metering.last_received WHERE source = $1 AND lane = $2 AND topic = $3', [

@@ -52,13 +52,22 @@ export interface HeldEvent extends Received {
   readonly id: string;
   /** Why it waits. */
   readonly broken: readonly BrokenRule[];
+  /** Source time from which on it waits, epoch microseconds. */
+  readonly since: number;
   /** Epoch microseconds; null while it waits for the initial load. */
   readonly due: number | null;
+  /** What a rejection of it would be: more than 1 when it was rejected before and that was withdrawn (P18). */
+  readonly revision: number;
 }
 
 export interface OpenRejection extends Position {
   readonly id: string;
   readonly topic: string;
+  readonly revision: number;
+  readonly recordType: 'error' | 'rejection';
+  readonly codes: readonly string[];
+  /** The event, whole, where newer reference data may overturn its rejection. */
+  readonly event: DecodedEvent | null;
 }
 
 /** A version made by an event, with items that the source did not send taken from what was received before. */
@@ -100,6 +109,11 @@ export function unsentItems(items: Items): readonly string[] {
 }
 
 const none: readonly string[] = [];
+
+/** The event with the items in it that the source did not send: what is judged again later must not depend on others. */
+export function wholeEvent(event: DecodedEvent, items: Items): DecodedEvent {
+  return event.unchanged.length === 0 ? event : { ...event, ...items };
+}
 
 /** Do two rows say the same? A missing item (the unmetered topic has no meter id) is null. */
 export function sameItems(table: EntityTable, a: Items, b: Items): boolean {

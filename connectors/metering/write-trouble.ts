@@ -10,7 +10,9 @@ const copyRejections = `COPY metering.rejection (rejection_id, mpan_core, record
   lsn, ordinal, revision, rule_codes, details, reference_version, receiver, status, raised_at, topic, lane_key) FROM STDIN`;
 
 const copyHeld = `COPY metering.held (mpan_core, entity, entity_key, source, generation, lsn, ordinal, rule_codes, held_since, due,
-  held_id, lane, lane_key, topic, details, event) FROM STDIN`;
+  held_id, lane, lane_key, topic, details, event, revision) FROM STDIN`;
+
+const copyRejected = `COPY metering.rejected_event (rejection_id, source, lane, lane_key, entity, event) FROM STDIN`;
 
 const copyLast = `COPY metering.last_received (lane_key, entity, entity_key, source, lane, topic, generation, lsn, ordinal, event)
   FROM STDIN`;
@@ -23,6 +25,7 @@ export async function writeTrouble(
   states: Iterable<KeyState>,
 ): Promise<void> {
   await copyRows(client, copyRejections, CopyText.of(effects.rejections.map(rejectionRow)));
+  await copyRows(client, copyRejected, CopyText.of(effects.rejections.flatMap((row) => rejectedRow(lane, row))));
   if (effects.resolutions.length > 0) await resolve(client, effects);
   if (effects.heldRemoved.length > 0) {
     await client.query('DELETE FROM metering.held WHERE held_id = ANY($1)', [effects.heldRemoved]);
@@ -42,15 +45,18 @@ export async function writeTrouble(
 
 async function resolve(client: ClientBase, { resolutions }: Effects): Promise<void> {
   await client.query(
-    `UPDATE metering.rejection r SET status = 'resolved', resolved_by_generation = t.generation, resolved_by_lsn = t.lsn,
-       resolved_at = t.at
-     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::timestamptz[]) AS t(id, generation, lsn, at)
-     WHERE r.rejection_id = t.id AND r.status = 'open'`,
+    `WITH ended AS (
+       UPDATE metering.rejection r SET status = t.status, resolved_by_generation = t.generation, resolved_by_lsn = t.lsn,
+         resolved_at = t.at
+       FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::timestamptz[], $5::text[]) AS t(id, generation, lsn, at, status)
+       WHERE r.rejection_id = t.id AND r.status = 'open' RETURNING r.rejection_id
+     ) DELETE FROM metering.rejected_event e USING ended WHERE e.rejection_id = ended.rejection_id`,
     [
       resolutions.map(({ id }) => id),
       resolutions.map(({ generation }) => generation),
       resolutions.map(({ lsn }) => lsn),
       resolutions.map(({ at }) => timestampText(at)),
+      resolutions.map(({ status }) => status),
     ],
   );
 }
@@ -79,6 +85,12 @@ function rejectionRow(row: Rejection): string {
   ].join('\t')}\n`;
 }
 
+function rejectedRow(lane: number, { id, source, laneKey, entity, event }: Rejection): string[] {
+  if (event === null) return [];
+  const fields = [id, copyField(source), lane, copyField(laneKey), entity, copyField(JSON.stringify(event))];
+  return [`${fields.join('\t')}\n`];
+}
+
 function heldRow(lane: number, { state, held }: HeldRow): string {
   const mpan = held.event['mpan_core'];
   return `${[
@@ -90,7 +102,7 @@ function heldRow(lane: number, { state, held }: HeldRow): string {
     held.lsn,
     held.ordinal,
     copyTextArray(heldCodes(held)),
-    timestampText(held.event.source.sourceTime),
+    timestampText(held.since),
     held.due === null ? copyNull : timestampText(held.due),
     held.id,
     lane,
@@ -98,6 +110,7 @@ function heldRow(lane: number, { state, held }: HeldRow): string {
     copyField(held.topic),
     copyField(JSON.stringify(held.broken)),
     copyField(JSON.stringify(held.event)),
+    held.revision,
   ].join('\t')}\n`;
 }
 

@@ -1,6 +1,6 @@
 import type { DecodedEvent, RecordType } from '../../avro/envelope.ts';
 import { BatchState } from '../../connectors/metering/batch-state.ts';
-import { Decider, referenceCodes } from '../../connectors/metering/decide.ts';
+import { Decider } from '../../connectors/metering/decide.ts';
 import { judge } from '../../connectors/metering/rules/judge.ts';
 import { defaultParameters } from '../../connectors/metering/rules/parameters.ts';
 import { ReferenceData } from '../../connectors/metering/rules/reference-data.ts';
@@ -74,7 +74,7 @@ export class MeteringSide {
 
   #release(): void {
     const position = { generation: 1, lsn: this.#lsn, ordinal: 1 };
-    this.#decider.release(referenceCodes, () => ({ position, sourceTime: this.#noon }));
+    this.#decider.referenceChanged({ position, sourceTime: this.#noon });
   }
 
   #eventsOf({ table, operation, row }: RowChange, ordinal: number, isRead: boolean): LaneEvent[] {
