@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { balanceCommand } from './balance.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { diffCommand } from './diff.ts';
 import { documentCommand } from './document.ts';
 import { downCommand } from './down.ts';
 import { envCommand } from './env.ts';
@@ -49,6 +50,7 @@ export function createProgram(): Command {
   ];
   const looking = [
     tailCommand(),
+    diffCommand(),
     rejectionsCommand(),
     heldCommand(),
     receiptsCommand(),

@@ -1,30 +1,30 @@
-import { Command } from 'commander';
-import { schemaIdOf } from '../avro/codec.ts';
-import { formatLsn } from '../avro/position.ts';
+import { Command, Option } from 'commander';
+import { loadSchema } from '../avro/schemas.ts';
+import { nowMs } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
-import { maskDigits } from '../runtime/mask.ts';
-import type { FetchedRecord } from '../topics/contract.ts';
-import { createFollower } from '../topics/follower.ts';
-import { readOffsets } from '../topics/offsets.ts';
+import type { TopicDefinition } from '../topics/catalogue.ts';
+import type { FetchedBatch } from '../topics/contract.ts';
+import { partitionOf } from '../topics/partitioner.ts';
+import { readRanges } from '../topics/range-reader.ts';
 import { catalogueOf, decodersOf, kafkaOf, registryOf } from './connections.ts';
+import { decodeRecord, describeRecord } from './decoded-record.ts';
+import { untilInterrupted } from './interruption.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, UsageError } from './output.ts';
+import type { Settings } from './settings.ts';
+import { shown, shownKey } from './shown.ts';
+import { parseFrom, rangesFrom } from './tail-range.ts';
 
 interface TailOptions extends CommonOptions {
+  readonly from: string;
   readonly fromBeginning?: boolean;
-  readonly max?: string;
-  readonly noFollow?: boolean;
+  readonly partition?: string;
   readonly follow: boolean;
+  readonly limit?: string;
+  readonly max?: string;
   readonly key?: string;
+  readonly mpan?: string;
   readonly reveal?: boolean;
-}
-
-interface Tailed {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly key: string | null;
-  readonly event: unknown;
 }
 
 /** `concord tail TOPIC`: decoded events as they are committed. With --json, one document a line. */
@@ -34,107 +34,90 @@ export function tailCommand(): Command {
       .description('show the decoded events of a topic as they are committed, until Ctrl-C')
       .argument('<topic>', 'such as metering.rejection'),
   )
-    .option('--from-beginning', 'from the first event that is still there (default: what comes from now on)')
-    .option('--no-follow', 'stop at the end of the topic')
-    .option('--max <events>', 'stop after so many')
-    .option('--key <text>', 'only events with this key, such as an MPAN core')
+    .option(
+      '--from <place>',
+      'beginning, end, an offset, -N for the last N of each partition, a time (2026-03-01T06:00Z) or how long ago (15m, 2h, 30d)',
+      'end',
+    )
+    .option('--partition <numbers>', 'only these partitions, such as 0 or 0,2')
+    .option('--key <text>', 'only events with this key; only its partition is read')
+    .option('--mpan <mpan>', 'the same, for topics whose key is an MPAN core')
+    .option('--limit <events>', 'stop after so many')
+    .option('--follow', 'wait for what comes; this is the default')
+    .option('--no-follow', 'stop where the topic ends now')
     .option('--reveal', 'show MPAN cores unmasked')
+    .addOption(new Option('--from-beginning', 'an older word for --from beginning').hideHelp())
+    .addOption(new Option('--max <events>', 'an older word for --limit').hideHelp())
     .action(tail);
 }
 
-async function tail(topic: string, options: TailOptions): Promise<void> {
+async function tail(name: string, options: TailOptions): Promise<void> {
   const settings = settingsOf(options);
-  const known = catalogueOf(settings).find((one) => one.name === topic);
-  if (known === undefined) {
-    const names = catalogueOf(settings).map((one) => one.name);
-    throw new UsageError(`There is no topic ${topic}. There are:\n  ${names.join('\n  ')}`);
-  }
-  const log = createLog('tail', 'error');
-  const kafka = kafkaOf(settings, 'tail', log);
+  const topic = topicOf(settings, name);
+  const key = keyOf(topic, options);
+  const limit = limitOf(options);
+  const from = parseFrom(options.fromBeginning === true ? 'beginning' : options.from, nowMs());
+  const kafka = kafkaOf(settings, 'tail', createLog('tail', 'error'));
   const registry = registryOf(settings);
   const decoder = decodersOf(settings, registry).event;
-  const ends = await readOffsets(kafka, [topic]);
-  const max = options.max === undefined ? Number.POSITIVE_INFINITY : Number(options.max);
-  const follower = createFollower(kafka, [topic]);
-  const open = new Set([...ends].filter(([, offsets]) => offsets.latest > offsets.earliest).map(([name]) => name));
-  let shown = 0;
-  let work: Promise<void> = Promise.resolve();
-  await new Promise<void>((resolve, reject) => {
-    process.once('SIGINT', resolve);
-    if (!options.follow && (open.size === 0 || options.fromBeginning !== true)) resolve();
-    const show = async (partition: number, records: readonly FetchedRecord[]): Promise<void> => {
-      for (const record of records) {
-        const latest = ends.get(`${topic}/${partition}`)?.latest ?? 0;
-        if (options.fromBeginning !== true && record.offset < latest) continue;
-        if (options.key !== undefined && record.key?.toString() !== options.key) continue;
-        if (shown >= max) break;
-        const event =
-          record.value === null
-            ? null
-            : known.schema === null
-              ? record.value.toString('base64')
-              : await decode(record.value);
-        say({ topic, partition, offset: record.offset, key: record.key?.toString() ?? null, event }, options);
-        shown += 1;
-      }
-      if (shown >= max) resolve();
-    };
-    const decode = async (value: Buffer): Promise<unknown> => {
-      try {
-        await decoder.prepare([schemaIdOf(value)]);
-        return decoder.decode(topic, value);
-      } catch (error) {
-        return { undecodable: error instanceof Error ? error.message : String(error), hex: value.toString('hex') };
-      }
-    };
-    follower
-      .start((batch) => {
-        work = work.then(() => show(batch.partition, batch.records));
-        const name = `${topic}/${batch.partition}`;
-        if (batch.nextOffset >= (ends.get(name)?.latest ?? 0)) open.delete(name);
-        if (!options.follow && open.size === 0) void work.then(() => resolve(), reject);
-      }, reject)
-      .catch(reject);
-  });
-  await work;
-  await follower.stop();
-  registry.close();
+  const schema = topic.schema === null ? null : loadSchema(topic.schema);
+  const isMpan = topic.key === 'MPAN core';
+  const enough = new AbortController();
+  const stop = AbortSignal.any([untilInterrupted(), enough.signal]);
+  let told = 0;
+  const show = async ({ partition, records }: FetchedBatch): Promise<void> => {
+    for (const record of records) {
+      if (told >= limit || stop.aborted) return;
+      if (key !== null && record.key?.toString('utf8') !== key) continue;
+      const found = await decodeRecord(decoder, schema, topic.name, partition, record, options.reveal === true);
+      const seen = {
+        ...shown(found, options.reveal === true),
+        key: shownKey(found.key, isMpan, options.reveal === true),
+      };
+      print(options.json === true ? JSON.stringify(seen) : describeRecord(seen));
+      told += 1;
+    }
+    if (told >= limit) enough.abort();
+  };
+  try {
+    const ranges = await rangesFrom(kafka, topic.name, partitionsOf(topic, key, options), from, options.follow);
+    if (limit > 0) await readRanges(kafka, ranges, show, stop);
+  } finally {
+    registry.close();
+  }
   process.exitCode = exit.done;
 }
 
-function say(tailed: Tailed, options: TailOptions): void {
-  const text = options.json === true ? JSON.stringify(tailed) : describe(tailed);
-  print(options.reveal === true ? text : maskDigits(text));
+/** The topic by its name. */
+export function topicOf(settings: Settings, name: string): TopicDefinition {
+  const topics = catalogueOf(settings);
+  const found = topics.find((topic) => topic.name === name);
+  if (found !== undefined) return found;
+  throw new UsageError(`There is no topic ${name}. There are:\n  ${topics.map((topic) => topic.name).join('\n  ')}`);
 }
 
-function describe({ partition, offset, key, event }: Tailed): string {
-  const at = `${partition}@${offset}`.padEnd(12);
-  if (event === null || typeof event !== 'object')
-    return `${at} ${key ?? ''} ${event === null ? 'tombstone' : JSON.stringify(event)}`;
-  const { recordType, source, senderId, createdAt, correlationId, invalid, unchanged, ...items } = event as Record<
-    string,
-    unknown
-  >;
-  const position =
-    source !== null && typeof source === 'object' && 'lsn' in source && 'ordinal' in source
-      ? `${formatLsn(Number(source.lsn))} #${String(source.ordinal)}`
-      : '';
-  const extra = { correlationId, invalid, unchanged };
-  const shown = Object.entries({
-    ...items,
-    ...Object.fromEntries(Object.entries(extra).filter(([, value]) => isFilled(value))),
-  });
-  const from =
-    typeof senderId !== 'string'
-      ? ''
-      : ` from ${senderId}${typeof createdAt === 'number' ? ` ${new Date(createdAt / 1000).toISOString()}` : ''}`;
-  return `${at} ${(typeof recordType === 'string' ? recordType : 'record').padEnd(10)} ${key ?? ''} ${position}${from}\n${shown
-    .filter(([, value]) => value !== null)
-    .map(([name, value]) => `             ${name} = ${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join('\n')}`;
+function keyOf(topic: TopicDefinition, { key, mpan }: TailOptions): string | null {
+  if (mpan === undefined) return key ?? null;
+  if (key !== undefined) throw new UsageError('Give either --key or --mpan: of these topics the MPAN core is the key.');
+  if (topic.key !== 'MPAN core') {
+    throw new UsageError(`The key of ${topic.name} is ${topic.key}, not an MPAN core. Give it with --key.`);
+  }
+  return mpan;
 }
 
-function isFilled(value: unknown): boolean {
-  if (value === null || value === undefined) return false;
-  return typeof value !== 'object' || Object.keys(value).length > 0;
+function limitOf({ limit, max }: TailOptions): number {
+  const text = limit ?? max;
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  if (!/^\d{1,15}$/.test(text)) throw new UsageError(`--limit ${text} is no number of events.`);
+  return Number(text);
+}
+
+/** Null for all of them. The partition of a key follows from the key. */
+function partitionsOf(topic: TopicDefinition, key: string | null, options: TailOptions): ReadonlySet<number> | null {
+  if (options.partition !== undefined) {
+    if (!/^\d+(,\d+)*$/.test(options.partition))
+      throw new UsageError(`--partition ${options.partition} is no list of partitions, such as 0 or 0,2.`);
+    return new Set(options.partition.split(',').map(Number));
+  }
+  return key === null || topic.role !== 'lane' ? null : new Set([partitionOf(Buffer.from(key), topic.partitions)]);
 }

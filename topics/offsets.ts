@@ -21,3 +21,20 @@ export async function readOffsets(
     await reader.close();
   }
 }
+
+/** `partitionName` → the first offset that was written at the time (epoch milliseconds) or later; the end where there is none. */
+export async function offsetsAt(
+  connection: KafkaConnection,
+  topics: readonly string[],
+  timeMs: number,
+): Promise<ReadonlyMap<string, number>> {
+  const reader = await TopicReader.open(connection, topics);
+  try {
+    const [latest, found] = await Promise.all([reader.listOffsets('latest'), reader.listOffsets(timeMs)]);
+    return new Map(
+      [...latest].map(([name, end]) => [name, (found.get(name) ?? -1) < 0 ? end : (found.get(name) ?? end)]),
+    );
+  } finally {
+    await reader.close();
+  }
+}

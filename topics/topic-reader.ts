@@ -80,13 +80,15 @@ export class TopicReader {
 
   /**
    * `partitionName` → log start offset, or high watermark. The real one (P6): kafkajs' own look-up answers the last
-   * stable offset, which an open transaction of anybody holds back.
+   * stable offset, which an open transaction of anybody holds back. With a time (epoch milliseconds): the first record
+   * that was written then or later, and -1 where there is none.
    */
-  async listOffsets(which: 'earliest' | 'latest'): Promise<ReadonlyMap<string, number>> {
+  async listOffsets(which: 'earliest' | 'latest' | number): Promise<ReadonlyMap<string, number>> {
     const begun = performance.now();
+    const timestamp = which === 'earliest' ? -2 : which === 'latest' ? -1 : which;
     for (;;) {
       try {
-        return await this.#listOffsetsOnce(which === 'earliest' ? -2 : -1);
+        return await this.#listOffsetsOnce(timestamp);
       } catch (cause) {
         // A topic that was made a moment ago, or a leader that moves.
         if (!isPassing(cause) || performance.now() - begun > patienceMs) {
@@ -104,7 +106,7 @@ export class TopicReader {
     await this.cluster.refreshMetadata();
   }
 
-  async #listOffsetsOnce(timestamp: -1 | -2): Promise<ReadonlyMap<string, number>> {
+  async #listOffsetsOnce(timestamp: number): Promise<ReadonlyMap<string, number>> {
     const byLeader = new Map<number, Map<string, { partition: number; timestamp: number }[]>>();
     for (const topic of this.topics) {
       for (const { partitionId: partition, leader } of this.cluster.findTopicPartitionMetadata(topic)) {
