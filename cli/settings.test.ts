@@ -66,7 +66,7 @@ speed: fast
         "kafka.sasl.mechanism": "is not a value that is possible here → write one of plain, scram-sha-256, scram-sha-512",
         "kafka.sasl.password": "is missing → add it, as a text",
         "limits.batchEventsMax": "is more events than laneBufferBytesMax can hold (about 250 bytes each), so no batch could fill → lower it, or raise laneBufferBytesMax",
-        "limits.heartbeatIntervalMs": "is too long for the probe, which is red after 30 s without a heartbeat → write at most 10000",
+        "limits.heartbeatIntervalMs": "is too long for the probe, which is red after silenceMaxMs without a heartbeat → lower it to a third of silenceMaxMs, or raise that",
         "limits.laneBufferBytesMax": "is more than 256 MiB for all lanes together → lower it to at most 268435456 / kafka.partitions",
         "limits.lingerMs": "is longer than transactionAgeMaxMs, so it would never be reached → lower it, or raise transactionAgeMaxMs",
         "limits.queueBytesMax": "is less than transactionBytesMax, so no transaction could fill → raise it to at least transactionBytesMax",

@@ -87,9 +87,26 @@ const limits = z
     heartbeatIntervalMs: z
       .int()
       .min(100)
-      .max(10_000, 'is too long for the probe, which is red after 30 s without a heartbeat → write at most 10000')
       .default(5_000)
       .describe('how often each source writes its heartbeat row, in milliseconds'),
+    silenceMaxMs: z
+      .int()
+      .min(1_000)
+      .max(300_000)
+      .default(30_000)
+      .describe(
+        'the probe is red, and a connection that does not answer is given up, after so long without any movement, in milliseconds',
+      ),
+    rebuildAfterMs: z
+      .int()
+      .min(2_000)
+      .default(120_000)
+      .describe('a leg in which nothing has moved for so long is torn down and begun anew, in milliseconds'),
+    eventLoopBlockedMaxMs: z
+      .int()
+      .min(2_000)
+      .default(60_000)
+      .describe('a process whose event loop is blocked for so long is killed, to be started again, in milliseconds'),
     queueBytesMax: z
       .int()
       .min(mebibyte)
@@ -115,6 +132,20 @@ const limits = z
     across(
       ['lingerMs'],
       'is longer than transactionAgeMaxMs, so it would never be reached → lower it, or raise transactionAgeMaxMs',
+    ),
+  )
+  .refine(
+    (one) => !(one.heartbeatIntervalMs * 3 > one.silenceMaxMs),
+    across(
+      ['heartbeatIntervalMs'],
+      'is too long for the probe, which is red after silenceMaxMs without a heartbeat → lower it to a third of silenceMaxMs, or raise that',
+    ),
+  )
+  .refine(
+    (one) => !(one.silenceMaxMs > one.rebuildAfterMs),
+    across(
+      ['rebuildAfterMs'],
+      'is less than silenceMaxMs, so a leg would be torn down before the probe is red → raise it to at least silenceMaxMs',
     ),
   )
   .refine(

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import pg from 'pg';
+import { pause } from './clock.ts';
 import { Fault } from './fault.ts';
 import { maskDigits } from './mask.ts';
 
@@ -65,6 +67,17 @@ export function openPool(settings: DatabaseSettings, applicationName: string, ma
   return pool;
 }
 
+const endLimitMs = 2_000;
+
+/** Ends a connection. One whose other end is silent would be waited for without end: it is cut. Never rejects. */
+export async function endClient(client: pg.Client): Promise<void> {
+  const enough = new AbortController();
+  await Promise.race([client.end().catch(() => {}), pause(endLimitMs, enough.signal)]);
+  enough.abort();
+  // The connection is a field of the client that its types do not show.
+  (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream.destroy();
+}
+
 /** Runs with a connection of its own, which is closed afterwards. Failures come as faults. */
 export async function withDatabase<T>(
   settings: DatabaseSettings,
@@ -79,7 +92,7 @@ export async function withDatabase<T>(
   } catch (error) {
     throw databaseFault(error);
   } finally {
-    await client.end().catch(() => {});
+    await endClient(client);
   }
 }
 

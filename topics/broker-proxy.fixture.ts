@@ -59,6 +59,11 @@ export class BrokerProxy {
     this.#holding = true;
   }
 
+  /** The broker answers again; what it was asked meanwhile it never heard. */
+  release(): void {
+    this.#holding = false;
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     this.#server.close();

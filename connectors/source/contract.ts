@@ -73,6 +73,8 @@ export interface SourceLimits {
   readonly lingerMs: number;
   readonly chunkRows: number;
   readonly heartbeatIntervalMs: number;
+  /** A connection that was asked and says nothing for so long is given up, and opened anew. */
+  readonly silenceMaxMs: number;
   /** The replication socket is paused over this many bytes in our queue. */
   readonly queueBytesMax: number;
 }

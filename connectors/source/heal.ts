@@ -4,7 +4,7 @@ import type { ProgressRecord } from '../../avro/progress.ts';
 import type { RecordSchema } from '../../avro/schemas.ts';
 import { nowMicros } from '../../runtime/clock.ts';
 import { Fault } from '../../runtime/fault.ts';
-import { databaseFault } from '../../runtime/postgres.ts';
+import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { NextOffsets, TransactionalPublisher } from '../../topics/contract.ts';
 import { Batch } from './batch.ts';
 import type { SourceSettings } from './contract.ts';
@@ -207,7 +207,7 @@ async function withClient<T>(database: pg.ClientConfig, act: (client: pg.Client)
   } catch (error) {
     throw databaseFault(error);
   } finally {
-    await client.end().catch(() => {});
+    await endClient(client);
   }
 }
 

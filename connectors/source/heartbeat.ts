@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { Logger } from 'pino';
 import { formatLsn } from '../../avro/position.ts';
 import { pause } from '../../runtime/clock.ts';
-import { databaseFault } from '../../runtime/postgres.ts';
+import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { SourceReport } from './report.ts';
 import { WalBudget } from './wal-budget.ts';
 
@@ -40,7 +40,7 @@ export async function beatHeart(
   } catch (error) {
     throw databaseFault(error);
   } finally {
-    await client.end().catch(() => {});
+    await endClient(client);
   }
 }
 

@@ -13,6 +13,7 @@ import { pauseOver } from './queue-pressure.ts';
 import { noteProgress, type SourceReport } from './report.ts';
 import { askToReadAgain } from './read-again.ts';
 import { readServerState } from './server-state.ts';
+import { askingSession } from './session.ts';
 import { demandFreeSlot } from './slot-holder.ts';
 import { Snapshots } from './snapshot.ts';
 import { runTogether } from './together.ts';
@@ -43,12 +44,13 @@ export async function runSource(
   signal: AbortSignal,
 ): Promise<void> {
   const { database, report, log } = deps;
-  await demandFreeSlot(database, settings.slot);
+  const asking = askingSession(database, settings.limits.silenceMaxMs);
+  await demandFreeSlot(asking, settings.slot);
   const publisher = await deps.openPublisher();
   try {
     const lastProgress = await deps.readProgress();
     if (lastProgress !== null) noteProgress(report, lastProgress);
-    const server = await readServerState(database, settings);
+    const server = await readServerState(asking, settings);
     const checkpoint = resumeFrom(lastProgress, server, settings);
 
     const coverage = new Coverage(checkpoint);
@@ -65,7 +67,13 @@ export async function runSource(
     const capture = new Capture({ context, gatherer, coverage, xids: new XidWidener(server.xidAnchor), streamed });
     const snapshots = new Snapshots({ database, context, coverage, streamed, report, log });
     const stream = new WalStream(
-      { ...settings, database, startLsn: checkpoint.endLsn, statusIntervalMs: server.statusIntervalMs },
+      {
+        ...settings,
+        ...settings.limits,
+        database,
+        startLsn: checkpoint.endLsn,
+        statusIntervalMs: server.statusIntervalMs,
+      },
       capture,
     );
     capture.observe(snapshots.watermarks);
@@ -93,7 +101,12 @@ export async function runSource(
       (stopped) => snapshots.run(stopped),
       (stopped) =>
         beatHeart(
-          { database, source: settings.name, slot: settings.slot, intervalMs: settings.limits.heartbeatIntervalMs },
+          {
+            database: asking,
+            source: settings.name,
+            slot: settings.slot,
+            intervalMs: settings.limits.heartbeatIntervalMs,
+          },
           report,
           log,
           stopped,

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { databaseFault } from '../../runtime/postgres.ts';
+import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import { maskDigits } from '../../runtime/mask.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
 import { identifyingColumns, routeColumns, tableName } from './route-columns.ts';
@@ -57,7 +57,7 @@ export async function checkSource(
       },
     ];
   } finally {
-    await client.end().catch(() => {});
+    await endClient(client);
   }
 }
 

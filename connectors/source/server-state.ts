@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { parseLsn } from '../../avro/position.ts';
-import { databaseFault } from '../../runtime/postgres.ts';
+import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { SourceSettings } from './contract.ts';
 import { readTimelineSwitches, type TimelineSwitch } from './timeline.ts';
 
@@ -77,7 +77,7 @@ export async function readServerState(
   } catch (error) {
     throw databaseFault(error);
   } finally {
-    await client.end().catch(() => {});
+    await endClient(client);
   }
 }
 

@@ -15,13 +15,21 @@ const outputSettings = [
   'idle_in_transaction_session_timeout=0',
 ];
 
+const connectMaxMs = 5_000;
+
 /** The same connection with the settings under which we read values. */
 export function readingSession(database: pg.ClientConfig, applicationName: string): pg.ClientConfig {
   const ours = outputSettings.map((one) => `-c ${one}`).join(' ');
   return {
+    connectionTimeoutMillis: connectMaxMs,
     ...database,
     application_name: applicationName,
     options: database.options === undefined ? ours : `${database.options} ${ours}`,
     keepAlive: true,
   };
+}
+
+/** For short questions: a server that accepts a connection and then says nothing is a failure after so long. */
+export function askingSession(database: pg.ClientConfig, silenceMaxMs: number): pg.ClientConfig {
+  return { connectionTimeoutMillis: connectMaxMs, ...database, query_timeout: silenceMaxMs };
 }

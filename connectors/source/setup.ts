@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { databaseFault } from '../../runtime/postgres.ts';
+import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { SourceSettings } from './contract.ts';
 import { identifyingColumns, missingTable, tableName } from './route-columns.ts';
 import { sourceTables } from './source-tables.ts';
@@ -122,6 +122,6 @@ async function withClient<T>(database: pg.ClientConfig, act: (client: pg.Client)
   } catch (error) {
     throw databaseFault(error);
   } finally {
-    await client.end().catch(() => {});
+    await endClient(client);
   }
 }

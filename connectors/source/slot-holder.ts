@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { databaseFault } from '../../runtime/postgres.ts';
+import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import { Fault } from '../../runtime/fault.ts';
 
 /**
@@ -20,7 +20,7 @@ export async function demandFreeSlot(database: pg.ClientConfig, slot: string): P
   } catch (error) {
     throw databaseFault(error);
   } finally {
-    await client.end().catch(() => {});
+    await endClient(client);
   }
 }
 

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { databaseFault } from '../../runtime/postgres.ts';
+import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import { ChunkCopier } from './chunk-copier.ts';
 import { InitialLoad } from './initial-load.ts';
 import { readingSession } from './session.ts';
@@ -27,7 +27,7 @@ export class Snapshots {
     const client = new pg.Client(readingSession(this.#parts.database, 'concord source snapshot'));
     client.on('error', () => {});
     client.once('end', () => this.watermarks.lost());
-    const stop = (): void => void client.end().catch(() => {});
+    const stop = (): void => void endClient(client);
     signal.addEventListener('abort', stop, { once: true });
     try {
       await client.connect();
@@ -37,7 +37,7 @@ export class Snapshots {
       if (!signal.aborted) throw databaseFault(error);
     } finally {
       signal.removeEventListener('abort', stop);
-      await client.end().catch(() => {});
+      await endClient(client);
     }
   }
 }

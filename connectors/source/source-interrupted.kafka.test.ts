@@ -78,6 +78,18 @@ describe('a source that is interrupted in the middle of a large transaction tell
     await expectEachOnce();
   });
 
+  test('when the broker hangs with every connection open, and answers again later', async () => {
+    const source = await start();
+    proxy.hold();
+    await insert();
+    await expect(source.until(() => false)).rejects.toMatchObject({ kind: 'unavailable' });
+    // Nothing goes on as long as it hangs, and nothing waits for ever.
+    await expect((await start()).until(() => false)).rejects.toMatchObject({ kind: 'unavailable' });
+    proxy.release();
+    await runToTheEnd(await start());
+    await expectEachOnce();
+  });
+
   test('when the replication connection is cut', async () => {
     const source = await start();
     await insert();
@@ -114,6 +126,13 @@ describe('a source that is interrupted in the middle of a large transaction tell
       },
     });
     await insert();
+    for (let streams = false; !streams; ) {
+      const { rows: active } = await stage.client.query(
+        'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND active',
+        [stage.settings.slot],
+      );
+      streams = active.length > 0;
+    }
     // Longer than wal_sender_timeout, which would end the connection if nothing were heard.
     const { rows: replied } = await stage.client.query<{ since: Date }>('SELECT clock_timestamp() AS since');
     for (let waited = false; !waited; ) {

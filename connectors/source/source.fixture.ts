@@ -37,6 +37,7 @@ export const testLimits: SourceLimits = {
   chunkRows: 2_000,
   heartbeatIntervalMs: 500,
   queueBytesMax: 16_000_000,
+  silenceMaxMs: 10_000,
 };
 
 export interface TestEvent extends DecodedEvent {

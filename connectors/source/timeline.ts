@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { endClient } from '../../runtime/postgres.ts';
 import { parseLsn } from '../../avro/position.ts';
 
 /** Up to `endLsn` a timeline belongs to the history of the server; from there on another one does. */
@@ -20,7 +21,7 @@ export async function readTimelineSwitches(
     const { rows } = await client.query<{ content: string | Buffer }>(`TIMELINE_HISTORY ${timeline}`);
     return parseTimelineHistory(String(rows[0]?.content ?? ''));
   } finally {
-    await client.end().catch(() => {});
+    await endClient(client);
   }
 }
 

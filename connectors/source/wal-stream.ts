@@ -17,6 +17,8 @@ export interface WalStreamSettings {
   readonly startLsn: number;
   /** How often the server hears of us, whatever else happens: a fraction of its wal_sender_timeout. */
   readonly statusIntervalMs: number;
+  /** An open socket may lead nowhere: the server is asked for an answer, and after so long without one it is given up. */
+  readonly silenceMaxMs: number;
 }
 
 export interface WalListener extends PgoutputListener {
@@ -50,6 +52,9 @@ export class WalStream {
   #confirmedLsn: number;
   #receivedLsn: number;
   #paused = false;
+  /** Something came since the server was last asked. */
+  #heard = false;
+  #unanswered = 0;
   #failure: unknown = null;
   #fail: (error: unknown) => void = () => {};
 
@@ -81,7 +86,9 @@ export class WalStream {
       if (signal.aborted) resolve();
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    const timer = setInterval(() => this.#sendStatus(), this.#settings.statusIntervalMs);
+    const { statusIntervalMs, silenceMaxMs } = this.#settings;
+    const askIntervalMs = Math.min(statusIntervalMs, silenceMaxMs / 3);
+    const timer = setInterval(() => this.#ask(askIntervalMs), askIntervalMs);
     try {
       const ended = service
         .subscribe(this.#plugin(), this.#settings.slot, formatLsn(this.#settings.startLsn))
@@ -147,7 +154,27 @@ export class WalStream {
     if (this.#paused) connection.stream.pause();
   }
 
+  /** Counted in questions and not by the clock: a process that was suspended has asked nothing meanwhile. */
+  #ask(intervalMs: number): void {
+    this.#unanswered = this.#heard || this.#paused ? 0 : this.#unanswered + 1;
+    this.#heard = false;
+    const silentMs = this.#unanswered * intervalMs;
+    if (silentMs > this.#settings.silenceMaxMs) {
+      this.#fail(
+        new Fault(
+          'unavailable',
+          'REPLICATION_STALLED',
+          `The replication stream of the slot ${this.#settings.slot} is open, but the server has not answered for ${Math.round(silentMs / 1_000)} s: nothing passes. It is opened anew.`,
+          { slot: this.#settings.slot },
+        ),
+      );
+      return;
+    }
+    this.#sendStatus(true);
+  }
+
   #take(message: Buffer): void {
+    this.#heard = true;
     if (message[0] === xlogData) {
       this.#parser.parse(message, xlogHeaderBytes);
       const lsn = readLsn(message, 1);
@@ -164,8 +191,8 @@ export class WalStream {
     }
   }
 
-  #sendStatus(): void {
-    this.#connection?.sendCopyFromChunk(statusFrame(this.#receivedLsn, this.#confirmedLsn, nowMicros()));
+  #sendStatus(asks = false): void {
+    this.#connection?.sendCopyFromChunk(statusFrame(this.#receivedLsn, this.#confirmedLsn, nowMicros(), asks));
   }
 }
 

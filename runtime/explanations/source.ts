@@ -122,6 +122,14 @@ export const sourceExplanations: readonly Explanation[] = [
     remedy: 'Nothing: the stream is opened again by itself.',
   },
   {
+    code: 'REPLICATION_STALLED',
+    title: 'The replication connection was open and nothing passed',
+    meaning:
+      'The server was asked for an answer and gave none for `limits.silenceMaxMs`, although the connection is not closed: something on the way drops the bytes, or the server hangs. The stream is opened anew from the last durable position; nothing is lost.',
+    remedy:
+      'Nothing, if it goes on afterwards. If it comes back, look for a firewall or proxy that forgets connections. Until the server notices that the old connection is dead (wal_sender_timeout), its slot counts as in use.',
+  },
+  {
     code: 'SOURCE_STOPPED',
     title: 'The source was stopped in the middle of a load',
     meaning: 'It goes on at the last finished chunk when it starts again.',
