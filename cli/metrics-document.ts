@@ -17,7 +17,7 @@ export function metricsMarkdown(): string {
     sink: newSinkReport(),
   };
   const judgement = { report: newMeteringReport(), read: () => Promise.resolve(null) };
-  const metrics = metricsOf(side, new Liveness(side, () => 0), judgement).getMetricsAsArray();
+  const metrics = metricsOf(side, new Liveness(side, 0, () => 0), judgement).getMetricsAsArray();
   const rows = metrics.map((metric) => {
     const labels = 'labelNames' in metric && Array.isArray(metric.labelNames) ? metric.labelNames : [];
     const kind = metric.constructor.name.toLowerCase();

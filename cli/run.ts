@@ -1,5 +1,6 @@
 import { Argument, Command } from 'commander';
-import { nowMs } from '../runtime/clock.ts';
+import { monotonicMs } from '../runtime/clock.ts';
+import { watchEventLoop } from '../runtime/event-loop-watch.ts';
 import { createLog } from '../runtime/log.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit } from './output.ts';
@@ -37,16 +38,26 @@ export function runCommand(): Command {
 
 async function run(name: SideName, settings: Settings, stop: AbortController): Promise<void> {
   const log = createLog(name, settings.log.level);
+  const { silenceMaxMs, rebuildAfterMs, eventLoopBlockedMaxMs } = settings.limits;
   const opened = name === 'registration' ? openRegistration(settings, log) : openMetering(settings, log);
-  const liveness = new Liveness(opened.side, nowMs);
+  const liveness = new Liveness(opened.side, silenceMaxMs, monotonicMs);
   const port = name === 'registration' ? settings.http.registrationPort : settings.http.meteringPort;
   const metrics = metricsOf(opened.side, liveness, opened.judgement);
   const http = await serveHttp(opened.side, liveness, metrics, settings.http.host, port);
   log.info({ port: http.port }, `The ${name} side runs; /healthz, /metrics and /status.json are on port ${http.port}.`);
+  const stuck = (leg: string): void => {
+    log.fatal(
+      { code: 'LEG_STUCK', leg },
+      `${leg} stands still and can not be torn down. The process ends, for it to be started again.`,
+    );
+    process.exit(exit.fault);
+  };
+  const stopWatching = watchEventLoop(name, eventLoopBlockedMaxMs);
   try {
-    await runSide(opened.side, log, stop.signal);
+    await runSide(opened.side, { silentMs: (leg) => liveness.silentMs(leg), rebuildAfterMs, stuck }, log, stop.signal);
   } finally {
     stop.abort();
+    stopWatching();
     await http.close();
     await opened.close();
     log.info(`The ${name} side has stopped; everything that was confirmed is durable.`);

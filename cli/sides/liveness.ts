@@ -1,10 +1,14 @@
+import { comparePositions } from '../../avro/position.ts';
 import type { LaneReport } from '../../connectors/sink/report.ts';
-import type { Side } from './side.ts';
+import type { Leg, Side } from './side.ts';
 
-/** A heartbeat travels database → slot → topic → store. Nothing having moved for so long is red. */
-const silenceMaxMs = 30_000;
 /** A transaction of millions of rows is staged without its lane's position moving. */
 const stagingMaxMs = 15 * 60_000;
+
+interface Movement {
+  readonly seen: string;
+  readonly at: number;
+}
 
 /**
  * The end-to-end probe. The other database's heartbeat row must come through its slot, its topic and our lanes: so each
@@ -13,49 +17,70 @@ const stagingMaxMs = 15 * 60_000;
  */
 export class Liveness {
   readonly #side: Side;
+  readonly #silenceMaxMs: number;
   readonly #now: () => number;
-  readonly #startedAt: number;
-  readonly #lanes = new Map<number, { position: string; at: number }>();
-  #commit: { transactions: number; at: number };
+  readonly #movements = new Map<string, Movement>();
 
-  constructor(side: Side, now: () => number) {
+  /** Nothing having moved for `silenceMaxMs` is red. `now`: milliseconds. */
+  constructor(side: Side, silenceMaxMs: number, now: () => number) {
     this.#side = side;
+    this.#silenceMaxMs = silenceMaxMs;
     this.#now = now;
-    this.#startedAt = now();
-    this.#commit = { transactions: side.source.kafkaTransactions, at: this.#startedAt };
+    this.problems();
+  }
+
+  /** For how long a leg has stood still although there was something to do, since it was last begun. */
+  silentMs(leg: Leg['name']): number {
+    const run = this.#side.states[leg].restarts;
+    if (leg === 'source') return this.#silence('source run', `${run}/${this.#side.source.kafkaTransactions}`);
+    const { lanes, newestPosition } = this.#side.sink;
+    const laneless = this.#silence('sink run', `${run}/${lanes.size}`);
+    if (lanes.size === 0) return laneless;
+    return Math.max(
+      ...[...lanes].map(([lane, report]) => {
+        // A lane that has all there is waits for the other side, which is no fault of ours.
+        const idle = comparePositions(report.position, newestPosition) >= 0;
+        const seen = idle ? `${run}/idle/${this.#now()}` : `${run}/${standOf(report)}`;
+        const silentMs = this.#silence(`lane ${lane} run`, seen);
+        return report.state === 'staging' ? Math.max(0, silentMs - stagingMaxMs) : silentMs;
+      }),
+    );
   }
 
   /** Looks at what has moved since the last call; empty when all is well, else a sentence for each thing that has not. */
   problems(): readonly string[] {
-    const now = this.#now();
     const problems: string[] = [];
     for (const [leg, state] of Object.entries(this.#side.states)) {
       if (state.problem !== null) problems.push(`${leg}: ${state.problem.text}`);
       else if (state.state !== 'running') problems.push(`${leg} is ${state.state}`);
     }
-    if (this.#side.source.kafkaTransactions !== this.#commit.transactions) {
-      this.#commit = { transactions: this.#side.source.kafkaTransactions, at: now };
+    const { source, sink } = this.#side;
+    const sourceMs = this.#silence('source', String(source.kafkaTransactions));
+    if (sourceMs > this.#silenceMaxMs) {
+      problems.push(`the source has committed nothing for ${seconds(sourceMs)}, not even a heartbeat`);
     }
-    if (now - this.#commit.at > silenceMaxMs) {
-      problems.push(`the source has committed nothing for ${seconds(now - this.#commit.at)}, not even a heartbeat`);
-    }
-    if (this.#side.sink.lanes.size === 0 && now - this.#startedAt > silenceMaxMs) problems.push('the sink has no lane');
-    for (const [lane, report] of this.#side.sink.lanes) {
-      const silentMs = this.#silence(lane, report, now);
-      if (silentMs > (report.state === 'staging' ? stagingMaxMs : silenceMaxMs)) {
+    const lanelessMs = this.#silence('sink', String(sink.lanes.size));
+    if (sink.lanes.size === 0 && lanelessMs > this.#silenceMaxMs) problems.push('the sink has no lane');
+    for (const [lane, report] of sink.lanes) {
+      const silentMs = this.#silence(`lane ${lane}`, standOf(report));
+      if (silentMs > (report.state === 'staging' ? stagingMaxMs : this.#silenceMaxMs)) {
         problems.push(`lane ${lane} has not moved for ${seconds(silentMs)}, not even for a heartbeat`);
       }
     }
     return problems;
   }
 
-  #silence(lane: number, report: LaneReport, now: number): number {
-    const position = `${report.position.generation}/${report.position.lsn}/${report.position.ordinal}/${report.state}`;
-    const known = this.#lanes.get(lane);
-    if (known?.position === position) return now - known.at;
-    this.#lanes.set(lane, { position, at: now });
+  #silence(what: string, seen: string): number {
+    const now = this.#now();
+    const known = this.#movements.get(what);
+    if (known?.seen === seen) return now - known.at;
+    this.#movements.set(what, { seen, at: now });
     return 0;
   }
+}
+
+function standOf({ position, state }: LaneReport): string {
+  return `${position.generation}/${position.lsn}/${position.ordinal}/${state}`;
 }
 
 function seconds(ms: number): string {

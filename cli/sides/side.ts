@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { SinkReport } from '../../connectors/sink/report.ts';
 import type { SourceReport } from '../../connectors/source/report.ts';
 import { keepRunning, type LegState, newLegState } from '../../runtime/keep-running.ts';
+import { Watchdog } from '../../runtime/watchdog.ts';
 import type { Judgement } from './judgement-metrics.ts';
 
 export type SideName = 'registration' | 'metering';
@@ -36,15 +37,32 @@ export function newLegStates(): Side['states'] {
   return { source: newLegState(), sink: newLegState() };
 }
 
+/** What a side's legs are watched by. */
+export interface SideWatch {
+  /** For how long a leg has stood still although there was something to do. */
+  silentMs(leg: Leg['name']): number;
+  /** A leg that has moved nothing for so long is torn down and begun anew. */
+  readonly rebuildAfterMs: number;
+  /** A leg could not even be torn down. */
+  stuck(leg: string): void;
+}
+
 /** Runs both legs until the signal aborts. A bug in one (an error that is no fault) ends both, and is thrown. */
-export async function runSide(side: Side, log: Logger, signal: AbortSignal): Promise<void> {
+export async function runSide(side: Side, watch: SideWatch, log: Logger, signal: AbortSignal): Promise<void> {
   const bug = new AbortController();
   const stop = AbortSignal.any([signal, bug.signal]);
   const runs = side.legs.map(async (leg) => {
+    const name = `${side.name} ${leg.name}`;
+    const watchdog = new Watchdog({
+      name,
+      silentMs: () => watch.silentMs(leg.name),
+      limitMs: watch.rebuildAfterMs,
+      stuck: () => watch.stuck(name),
+    });
     try {
       await keepRunning(
-        `${side.name} ${leg.name}`,
-        (legSignal) => leg.run(legSignal),
+        name,
+        (legSignal) => watchdog.run((workSignal) => leg.run(workSignal), legSignal),
         side.states[leg.name],
         log,
         stop,

@@ -33,4 +33,27 @@ export const processExplanations: readonly Explanation[] = [
     meaning: 'Another program listens there, or this host has no such address.',
     remedy: 'Stop the other program, or change `http` in the configuration.',
   },
+  {
+    code: 'LEG_STALLED',
+    title: 'Nothing moved in one direction of a side, and it was begun anew',
+    meaning:
+      'For `limits.rebuildAfterMs` not even a heartbeat came through, and no part reported a failure: a connection that leads nowhere, a server that hangs, or a lock in the store. The direction was torn down and begins from its last durable position; nothing is lost.',
+    remedy:
+      'Nothing, if it goes on afterwards. If it comes back, look at the servers on its way: a firewall that drops idle connections, a stopped broker, a lock in `pg_stat_activity`.',
+  },
+  {
+    code: 'LEG_STUCK',
+    title: 'One direction of a side stood still and could not be torn down',
+    meaning:
+      'The process has ended by itself, for its supervisor to start it again. Nothing that was confirmed is lost.',
+    remedy: 'Start it again if nothing does so by itself (`concord up`). If it happens again, report it with the log.',
+  },
+  {
+    code: 'EVENT_LOOP_BLOCKED',
+    title: 'The program was busy with itself and was killed',
+    meaning:
+      'For `limits.eventLoopBlockedMaxMs` the process did nothing else than one computation, so that it could not even answer `/healthz`. A thread that watches it has killed it. Nothing that was confirmed is lost.',
+    remedy:
+      'Start it again if nothing does so by itself (`concord up`). If it happens again, report it: no computation may take that long.',
+  },
 ];
