@@ -16,7 +16,11 @@ export function metricsMarkdown(): string {
     source: newSourceReport(),
     sink: newSinkReport(),
   };
-  const judgement = { report: newMeteringReport(), read: () => Promise.resolve(null) };
+  const judgement = {
+    report: newMeteringReport(),
+    read: () => Promise.resolve(null),
+    readProof: () => Promise.resolve(null),
+  };
   const metrics = metricsOf(side, new Liveness(side, 0, () => 0), judgement).getMetricsAsArray();
   const rows = metrics.map((metric) => {
     const labels = 'labelNames' in metric && Array.isArray(metric.labelNames) ? metric.labelNames : [];
@@ -73,6 +77,12 @@ groups:
       - alert: ConcordRejections
         expr: sum by (code) (increase(concord_rejections_total[1h])) > 100
         annotations: { summary: 'Many events break the same rule: is reference data missing? See concord rejections list.' }
+      - alert: ConcordUnproved
+        expr: concord_reconcile_last_pass_age_seconds > 26 * 3600
+        annotations: { summary: 'No reconcile has passed for more than a day. Does concord reconcile --every still run? See concord reconcile history.' }
+      - alert: ConcordUnexplained
+        expr: concord_reconcile_unexplained_rows > 0
+        annotations: { summary: 'The last reconcile found rows that nothing explains. concord reconcile --repair shows what would correct them.' }
       - alert: ConcordHeld
         expr: sum(concord_held_events) > 1000
         for: 1h

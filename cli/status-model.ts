@@ -20,6 +20,12 @@ export interface TopicStatus {
   readonly lagSeconds: number | null;
 }
 
+/** When both sides were last found in agreement, and what the last run could not explain. */
+export interface Proof {
+  readonly lastPassAt: string | null;
+  readonly unexplained: number | null;
+}
+
 export interface Status {
   readonly pids: Readonly<Record<string, number>>;
   readonly problems: readonly Problem[];
@@ -29,5 +35,7 @@ export interface Status {
   readonly rejections: Readonly<Record<string, number>> | null;
   /** Table → LSN through which a reconcile has proved both sides equal. Empty: none has run. */
   readonly verifiedThrough: Readonly<Record<string, string>>;
+  /** Of the last runs of reconcile; null when the store can not be asked. */
+  readonly proof: Proof | null;
   readonly sides: Readonly<Record<string, SideStatus | null>>;
 }

@@ -48,7 +48,25 @@ export function printStatus(status: Status, watching: boolean): void {
   print(
     `Held: ${status.held ?? '?'} · rejections: ${rejections === null ? '?' : `${rejections['open']} open, ${rejections['resolved']} resolved, ${rejections['withdrawn']} withdrawn`}`,
   );
+  printProof(status);
   print(`Balance: ${status.balance === null ? '?' : status.balance.closes ? 'closes' : 'events are on their way'}`);
+}
+
+/** How far both sides are proved equal, and how long ago. */
+function printProof({ proof, verifiedThrough }: Status): void {
+  const through = Object.entries(verifiedThrough).map(([table, lsn]) => `${table} ${lsn}`);
+  if (through.length === 0) {
+    print('Verified: nothing yet; `concord reconcile` compares both sides.');
+    return;
+  }
+  print(`Verified through: ${through.join(' · ')}`);
+  if (proof === null) return;
+  const when =
+    proof.lastPassAt === null ? 'no run over all tables has passed' : `last pass at ${proof.lastPassAt.slice(0, 19)}Z`;
+  const open = proof.unexplained ?? 0;
+  const found =
+    open === 0 ? '' : `; the last run could not explain ${open.toLocaleString('en-GB')} row${open === 1 ? '' : 's'}`;
+  print(`  ${when}${found}`);
 }
 
 /** The budget of WAL, where there is one; whether a failover would be safe; what is read because it was asked for. */

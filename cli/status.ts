@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { expectedProcesses } from '../local/bring-up.ts';
 import { livePids } from '../local/processes.ts';
 import { readState } from '../local/state.ts';
+import { readProofFigures } from '../reconcile/history.ts';
 import { readVerifiedThrough } from '../reconcile/ledger.ts';
 import { pause } from '../runtime/clock.ts';
 import { explanationOf } from '../runtime/codes.ts';
@@ -11,7 +12,7 @@ import { placeOf, settingsOf, withCommonOptions, type CommonOptions } from './op
 import { exit, printJson } from './output.ts';
 import type { Settings } from './settings.ts';
 import type { SideStatus } from './sides/status-document.ts';
-import type { Problem, Status, TopicStatus } from './status-model.ts';
+import type { Problem, Proof, Status, TopicStatus } from './status-model.ts';
 import { printStatus } from './status-page.ts';
 
 export function statusCommand(): Command {
@@ -60,6 +61,7 @@ export async function readStatus(options: CommonOptions): Promise<Status> {
     rejections: counts?.rejections ?? null,
     verifiedThrough:
       (await attempt(() => readVerifiedThrough(settings.metering.database, settings.registration.name))) ?? {},
+    proof: await attempt(() => readProof(settings)),
     sides,
   };
 }
@@ -160,6 +162,13 @@ async function readCounts(settings: Settings): Promise<{ held: number; rejection
       },
     };
   });
+}
+
+async function readProof({ metering, registration }: Settings): Promise<Proof> {
+  const { lastPassMs, unexplained } = await withDatabase(metering.database, 'concord status', (client) =>
+    readProofFigures(client, registration.name),
+  );
+  return { lastPassAt: lastPassMs === null ? null : new Date(lastPassMs).toISOString(), unexplained };
 }
 
 function problem(code: string, text: string, remedy: string): Problem {

@@ -6,8 +6,8 @@ import { countBucket, countRow, emptyTally, type Tally } from './tally.ts';
 
 /** Rows that are looked at closely at once. */
 const rowsPerBatch = 1_000;
-/** Rows that are kept to be looked at again; of more only the number is told. */
-const keptMax = 1_000;
+/** At least so many rows are kept to be looked at again; of more than are listed only the number is told. */
+const keptMin = 1_000;
 
 /** An open row: as it was at the point, and what was found. */
 export interface OpenRow {
@@ -28,7 +28,9 @@ export async function compareTable(
   buckets: Buckets,
   progress: SourceProgress,
   source: string,
+  listedMax: number,
 ): Promise<TableComparison> {
+  const keptMax = Math.max(keptMin, listedMax);
   const tally = emptyTally();
   for (const bucket of buckets.same) countBucket(tally, bucket);
   const open: OpenRow[] = [];

@@ -24,19 +24,25 @@ export interface Finding {
   readonly items: Readonly<Record<string, ItemValues>>;
   /** Events that the snapshot does not see have changed it since: it should be looked at again. */
   readonly movedOn: boolean;
+  /** The row in the source, as texts in the order of the table's items; null where it has none. */
+  readonly there: ItemTexts | null;
+  /** The store's versions, the one that is closest to the source's row first. */
+  readonly here: readonly ItemTexts[];
 }
+
+export type ItemTexts = readonly (string | null)[];
 
 interface SourceDetails {
   readonly key: string;
   readonly lane_key: string;
-  readonly items: readonly (string | null)[];
+  readonly items: ItemTexts;
   readonly xmin: string;
 }
 
 interface StoreDetails {
   readonly key: string;
   readonly lane_key: string;
-  readonly items: readonly (string | null)[];
+  readonly items: ItemTexts;
   readonly xid: string | null;
   readonly applied_at: Date | null;
 }
@@ -84,6 +90,8 @@ export async function examine(
       cause: causeOf(inSource, closest, inStore.length, since),
       items: inSource === null || closest === null ? {} : differingItems(both, inSource.items, closest.items),
       movedOn: since.length > 0,
+      there: inSource?.items ?? null,
+      here: closest === null ? [] : [closest, ...inStore.filter((one) => one !== closest)].map(({ items }) => items),
     };
   });
 }
@@ -121,8 +129,8 @@ export function wroteLast(xmin: number, xid: number): boolean {
 
 function differingItems(
   { source }: BothSides,
-  there: readonly (string | null)[],
-  here: readonly (string | null)[],
+  there: ItemTexts,
+  here: ItemTexts,
 ): Readonly<Record<string, ItemValues>> {
   return Object.fromEntries(
     source.table.items.flatMap(({ name }, at) => {

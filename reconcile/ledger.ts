@@ -1,17 +1,23 @@
 import { formatLsn } from '../avro/position.ts';
 import { type DatabaseSettings, withDatabase } from '../runtime/postgres.ts';
+import type { RunScope } from './history.ts';
 import type { Proof } from './reconcile.ts';
 import { applicationName } from './sessions.ts';
 
 /** Keeps a run, and moves what is verified where it proved more (P25). */
-export async function keepRun(metering: DatabaseSettings, source: string, proof: Proof): Promise<void> {
+export async function keepRun(
+  metering: DatabaseSettings,
+  source: string,
+  scope: RunScope,
+  proof: Proof,
+): Promise<number> {
   const { report, lsn, generation, verified } = proof;
   const unexplained = report.tables.reduce((sum, table) => sum + table.unexplained, 0);
-  await withDatabase(metering, applicationName, async (client) => {
+  return withDatabase(metering, applicationName, async (client) => {
     await client.query('BEGIN');
     const { rows } = await client.query<{ run_id: string }>(
-      `INSERT INTO metering.reconcile_run (source, at, seconds, verdict, snapshot, lsn, generation, unexplained, document)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING run_id`,
+      `INSERT INTO metering.reconcile_run (source, at, seconds, verdict, snapshot, lsn, generation, unexplained, document, scope)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING run_id`,
       [
         source,
         report.point.at,
@@ -22,6 +28,7 @@ export async function keepRun(metering: DatabaseSettings, source: string, proof:
         generation,
         unexplained,
         JSON.stringify(report),
+        scope,
       ],
     );
     await client.query(
@@ -33,6 +40,7 @@ export async function keepRun(metering: DatabaseSettings, source: string, proof:
       [source, generation, report.point.at, rows[0]?.run_id, [...verified.keys()], [...verified.values()]],
     );
     await client.query('COMMIT');
+    return Number(rows[0]?.run_id);
   });
 }
 

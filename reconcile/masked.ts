@@ -1,5 +1,6 @@
 import { maskMpan } from '../runtime/mask.ts';
 import type { ItemValues } from './evidence.ts';
+import type { RepairRow } from './repair-plan.ts';
 import type { Difference, ReconcileReport } from './report.ts';
 
 /** The report as it may be shown: no MPAN core in full. */
@@ -23,4 +24,18 @@ function maskedValues({ registration, metering }: ItemValues): ItemValues {
 
 function masked(text: string | null): string | null {
   return text === null ? null : maskMpan(text);
+}
+
+/** A row of a repair as it may be shown. */
+export function maskedRepairRow(row: RepairRow): RepairRow {
+  const { table, key, changes } = row;
+  const mpan = changes['mpan_core'];
+  return {
+    ...row,
+    key: table === 'metering_point' ? maskMpan(key) : key,
+    changes:
+      mpan === undefined
+        ? changes
+        : { ...changes, mpan_core: { before: masked(mpan.before), after: masked(mpan.after) } },
+  };
 }

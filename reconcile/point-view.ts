@@ -140,8 +140,9 @@ export class PointView {
 
   async #compareOne(both: BothSides, buckets: Buckets): Promise<Compared> {
     const { table } = both.source;
-    const comparison = await compareTable(both, buckets, this.#progress, this.#settings.source);
-    const { refused, rules } = await refusedOf(both, this.#settings.listedMax);
+    const { source, listedMax } = this.#settings;
+    const comparison = await compareTable(both, buckets, this.#progress, source, listedMax);
+    const { refused, rules } = await refusedOf(both, listedMax);
     const through = Math.min(this.#point.lsn, buckets.horizon) - 1;
     return { ...comparison, table, refused, rules, through, unexplained: [] };
   }

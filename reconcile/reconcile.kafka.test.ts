@@ -70,6 +70,31 @@ describe('with both sides running, reconcile', () => {
       verifiedThrough: Record<string, string>;
     };
     expect(verified.verifiedThrough['appointment']).toBe(report.tables[3]?.verifiedThrough);
+    expect((await rig.command('status')).stdout).toContain(`metering_point ${report.tables[2]?.verifiedThrough}`);
+  });
+
+  test('moves what is verified only by a run that passes, and keeps every run', async () => {
+    const verified = async (): Promise<Record<string, string>> =>
+      (JSON.parse((await rig.command('status', '--json')).stdout) as { verifiedThrough: Record<string, string> })
+        .verifiedThrough;
+    await rig.registration.query('UPDATE registration.participant SET name = name');
+    await reconcile();
+    const before = await verified();
+    await rig.metering.query(`UPDATE metering.participant SET name = 'x' || name WHERE mpid = 'SUPA'`);
+    expect((await reconcile()).status).toBe(3);
+    const between = await verified();
+    expect(between['participant']).toBe(before['participant']);
+    expect(between['metering_point']).not.toBe(before['metering_point']);
+    await rig.metering.query(`UPDATE metering.participant SET name = substr(name, 2) WHERE mpid = 'SUPA'`);
+    expect((await reconcile()).status).toBe(0);
+    expect((await verified())['participant']).not.toBe(before['participant']);
+    const runs = JSON.parse((await rig.command('reconcile', 'history', '--json', '--last', '3')).stdout) as object[];
+    expect(runs).toMatchObject([
+      { verdict: 'agree', unexplained: 0, scope: 'full' },
+      { verdict: 'differ', unexplained: 1 },
+      { verdict: 'agree', unexplained: 0, sourceRows: 2 * points + 9 },
+    ]);
+    expect((await rig.command('reconcile', 'history')).stdout).toMatch(/unexplained {2}▁*█▁\n/);
   });
 
   test('tells a value, a row less and a row more that somebody made in the store, and nothing else', async () => {

@@ -2,7 +2,7 @@ import { formatLsn } from '../avro/position.ts';
 import type { StoredEntity } from '../connectors/metering/entities.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import type { OpenRow } from './comparison.ts';
-import type { SourceProgress } from './evidence.ts';
+import type { Finding, SourceProgress } from './evidence.ts';
 import { type Compared, onPoint, type ReconcileDependencies, type ReconcileSettings } from './point-view.ts';
 import type { Difference, ReconcileReport, TableReport } from './report.ts';
 import { type ReconciledTable, reconciledTables } from './tables.ts';
@@ -15,6 +15,13 @@ export interface Proof {
   readonly generation: number;
   /** Table → the LSN through which it is proved equal; tables with something unexplained are left out. */
   readonly verified: ReadonlyMap<StoredEntity, number>;
+  /** The rows that nothing explains, closely: what a repair is made of. */
+  readonly open: readonly OpenTable[];
+}
+
+export interface OpenTable {
+  readonly table: ReconciledTable;
+  readonly findings: readonly Finding[];
 }
 
 /** How often a row that events go over is looked at before it counts as it is found. */
@@ -44,9 +51,15 @@ export async function reconcile(settings: ReconcileSettings, dependencies: Recon
     version: settings.version,
   };
   const verified = new Map(
-    at.compared.filter(({ tally }) => tally.unexplained === 0).map(({ table, through }) => [table.entity, through]),
+    at.compared
+      .filter(({ tally }) => tally.unexplained === 0 && closes(tally))
+      .map(({ table, through }) => [table.entity, through]),
   );
-  return { report, lsn: at.lsn, generation: progress.generation, verified };
+  const open = at.compared.map(({ table, unexplained }) => ({
+    table,
+    findings: unexplained.map(({ finding }) => finding),
+  }));
+  return { report, lsn: at.lsn, generation: progress.generation, verified, open };
 }
 
 /**
@@ -104,7 +117,7 @@ function reportOf({ table, tally, rules, through }: Compared): TableReport {
     store,
     closes: closes(tally),
     rules,
-    verifiedThrough: unexplained === 0 ? formatLsn(through) : null,
+    verifiedThrough: unexplained === 0 && closes(tally) ? formatLsn(through) : null,
   };
 }
 

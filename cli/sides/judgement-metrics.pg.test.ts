@@ -9,7 +9,7 @@ import { addJudgement, openJudgement } from './judgement-metrics.ts';
 const { meteringUrl } = inject('stack');
 
 async function page(url: string, warnings: Record<string, number> = {}): Promise<string> {
-  const judgement = openJudgement({ url }, { warnings });
+  const judgement = openJudgement({ url }, { warnings }, 'registration');
   try {
     const metrics = createMetrics('metering');
     addJudgement(metrics, judgement);
@@ -34,7 +34,13 @@ it('rejections and held events are told by rule, as the store has them', async (
         INSERT INTO metering.rejection (rejection_id, rule_codes, status) VALUES
           (gen_random_uuid(), '{MPAN_FORMAT,EFD_TOO_FAR}', 'open'),
           (gen_random_uuid(), '{MPAN_FORMAT}', 'resolved');
-        INSERT INTO metering.held (held_id, rule_codes) VALUES (gen_random_uuid(), '{SUPPLIER_UNKNOWN}')`);
+        INSERT INTO metering.held (held_id, rule_codes) VALUES (gen_random_uuid(), '{SUPPLIER_UNKNOWN}');
+        INSERT INTO metering.reconcile_run (source, at, seconds, verdict, unexplained, document, scope) VALUES
+          ('registration', now() - interval '1 hour', 1, 'agree', 0, '{}', 'full'),
+          ('registration', now(), 1, 'differ', 7, '{}', 'since'),
+          ('registration', now(), 1, 'failed', NULL, '{}', 'full'),
+          ('registration', now(), 1, 'agree', 0, '{}', 'table');
+        INSERT INTO metering.verified_through VALUES ('registration', 'appointment', 1, 4711, now(), 1)`);
     });
     const text = await page(database.url, { LLF_CLASS_FORMAT: 3 });
     expect(text).toContain('concord_rejections_total{code="MPAN_FORMAT",side="metering"} 2\n');
@@ -42,6 +48,10 @@ it('rejections and held events are told by rule, as the store has them', async (
     expect(text).toContain('concord_rejections_open{code="EFD_TOO_FAR",side="metering"} 1\n');
     expect(text).toContain('concord_held_events{code="SUPPLIER_UNKNOWN",side="metering"} 1\n');
     expect(text).toContain('concord_warnings_total{code="LLF_CLASS_FORMAT",side="metering"} 3\n');
+    expect(text).toMatch(/concord_reconcile_last_pass_age_seconds\{side="metering"\} 3[67]\d\d/);
+    expect(text).toContain('concord_reconcile_unexplained_rows{side="metering"} 7\n');
+    expect(text).toContain('concord_verified_through_lsn{table="appointment",side="metering"} 4711\n');
+    expect(text).toContain('concord_reconcile_runs_total{verdict="failed",side="metering"} 1\n');
   } finally {
     await database.drop();
   }

@@ -1,9 +1,11 @@
 import pg from 'pg';
 import type { Registry } from 'prom-client';
 import type { MeteringReport } from '../../connectors/metering/report.ts';
+import { type ProofFigures, readProofFigures } from '../../reconcile/history.ts';
 import { monotonicMs } from '../../runtime/clock.ts';
 import { counterFrom, gaugeFrom, type Reading } from '../../runtime/metrics.ts';
 import { clientConfigOf, type DatabaseSettings } from '../../runtime/postgres.ts';
+import { addProof } from './proof-metrics.ts';
 
 /** What the store has on record of the rule book's work: code → events. */
 export interface JudgementCounts {
@@ -16,9 +18,11 @@ export interface JudgementCounts {
 export interface Judgement {
   readonly report: MeteringReport;
   readonly read: () => Promise<JudgementCounts | null>;
+  /** What reconcile has proved. */
+  readonly readProof: () => Promise<ProofFigures | null>;
 }
 
-export function addJudgement(registry: Registry, { report, read }: Judgement): void {
+export function addJudgement(registry: Registry, { report, read, readProof }: Judgement): void {
   const byCode = (pick: (counts: JudgementCounts) => ReadonlyMap<string, number>) => async (): Promise<Reading> => {
     const counts = await read();
     return counts === null ? [] : [...pick(counts)].map(([code, events]) => [{ code }, events] as const);
@@ -51,6 +55,7 @@ export function addJudgement(registry: Registry, { report, read }: Judgement): v
     ['code'],
     () => Object.entries(report.warnings).map(([code, events]) => [{ code }, events] as const),
   );
+  addProof(registry, readProof);
 }
 
 /** Counting is a pass over the rejections: not more often than this, however many scrape. */
@@ -66,6 +71,7 @@ const heldSql = 'SELECT code, count(*)::int AS events FROM metering.held, unnest
 export function openJudgement(
   database: DatabaseSettings,
   report: MeteringReport,
+  source: string,
 ): Judgement & { close(): Promise<void> } {
   const pool = new pg.Pool({
     ...clientConfigOf(database, 'concord metrics'),
@@ -75,16 +81,22 @@ export function openJudgement(
   });
   // A broken idle connection is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => {});
+  // A store that is away is told by the leg and the probe; here its figures are absent until it answers.
+  const read = kept(() => readCounts(pool));
+  const readProof = kept(() => readProofFigures(pool, source));
+  return { report, read, readProof, close: () => pool.end() };
+}
+
+/** What was read, until it is no longer fresh; null when it could not be. */
+function kept<T>(read: () => Promise<T>): () => Promise<T | null> {
   let at = Number.NEGATIVE_INFINITY;
-  let counts: Promise<JudgementCounts | null> = Promise.resolve(null);
-  const read = (): Promise<JudgementCounts | null> => {
-    if (monotonicMs() - at < freshMs) return counts;
+  let value: Promise<T | null> = Promise.resolve(null);
+  return () => {
+    if (monotonicMs() - at < freshMs) return value;
     at = monotonicMs();
-    // A store that is away is told by the leg and the probe; here its figures are absent until it answers.
-    counts = readCounts(pool).catch(() => null);
-    return counts;
+    value = read().catch(() => null);
+    return value;
   };
-  return { report, read, close: () => pool.end() };
 }
 
 async function readCounts(pool: pg.Pool): Promise<JudgementCounts> {

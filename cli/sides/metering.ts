@@ -17,7 +17,7 @@ export function openMetering(settings: Settings, log: Logger): OpenSide {
   const sink = newSinkReport();
   const pool = openPool(metering.database, 'concord metering sink', settings.kafka.partitions + 1);
   const report = newMeteringReport();
-  const judgement = openJudgement(metering.database, report);
+  const judgement = openJudgement(metering.database, report, registration.name);
   const sinkLog = log.child({ leg: 'sink' });
   const sinkSettings = {
     ...topicsOfSource(settings, registration.name),

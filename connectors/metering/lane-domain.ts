@@ -62,7 +62,7 @@ export class MeteringLane implements LaneDomain {
   }
 
   async apply(client: ClientBase, units: readonly Unit[], moment: LaneMoment): Promise<readonly OutcomeDelta[]> {
-    await this.begin(client);
+    await this.begin(client, eventsOf(units));
     let next = 0;
     while (next < units.length) {
       const unit = units[next];
@@ -80,7 +80,7 @@ export class MeteringLane implements LaneDomain {
   }
 
   async applyLarge(client: ClientBase, unit: LargeUnit, moment: LaneMoment): Promise<readonly OutcomeDelta[]> {
-    await this.begin(client);
+    await this.begin(client, unit.leading);
     await this.largeUnit(client, unit, moment);
     await this.passes.atEnd(client, moment);
     return this.totals.take();
@@ -92,11 +92,11 @@ export class MeteringLane implements LaneDomain {
     return this.held.deadline === null ? null : this.held.deadline + 1;
   }
 
-  private async begin(client: ClientBase): Promise<void> {
+  private async begin(client: ClientBase, events: Iterable<LaneEvent>): Promise<void> {
     this.totals = new OutcomeTotals();
     await this.writer.begin(client);
     await this.held.refresh(client);
-    await this.referenceTables?.load(client);
+    await this.referenceTables?.load(client, events);
   }
 
   /** Judges units from `from` on, until one must be preceded by something; answers with the first that is left. */
@@ -228,6 +228,10 @@ export class MeteringLane implements LaneDomain {
       this.report.warnings[code] = (this.report.warnings[code] ?? 0) + count;
     this.totals.add(effects);
   }
+}
+
+function* eventsOf(units: readonly Unit[]): Generator<LaneEvent> {
+  for (const { events } of units) yield* events;
 }
 
 function sourceTimeOf(unit: Unit): number {

@@ -22,8 +22,12 @@ export class ReferenceTables {
   /** The row that the last event deleted: of a linked delete and create the second may lack what the first had. */
   private left: { readonly position: Position; readonly items: Items } | null = null;
 
-  async load(client: ClientBase): Promise<void> {
-    if (this.rows !== null) return;
+  /**
+   * `events`: what comes next. A snapshot and the delete of a row say what the store must have, whatever somebody has made
+   * of it: before them the tables are read again, so that a repair is no repetition.
+   */
+  async load(client: ClientBase, events: Iterable<LaneEvent> = []): Promise<void> {
+    if (this.rows !== null && !hasReadOrDelete(events)) return;
     this.rows = new Map();
     for (const table of [participantTable, distributorTable]) {
       const found = await readRows(client, statementsOf(table).select, []);
@@ -82,6 +86,15 @@ export class ReferenceTables {
     }
     return state;
   }
+}
+
+function hasReadOrDelete(events: Iterable<LaneEvent>): boolean {
+  for (const { event, topic } of events) {
+    const { recordType, source } = event;
+    if (recordType !== 'read' && recordType !== 'delete') continue;
+    if (tableOfTopic(topic, source.name)?.laneKey === null) return true;
+  }
+  return false;
 }
 
 function keyOf(table: EntityTable, items: Items): string {

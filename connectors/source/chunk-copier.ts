@@ -11,8 +11,11 @@ import type { XidLog } from './xid-log.ts';
 const firstChunkRows = 1_000;
 const chunkBytesAim = 8_000_000;
 
-/** What a row of a chunk says of its key: it is there, it is gone, or it is gone and where to tell it is not known. */
-export type RowFinding = 'read' | 'delete' | 'untold';
+/**
+ * What a row of a chunk says of its key: it is there, it is gone, it is gone and where to tell it is not known, or the
+ * chunk has told it already.
+ */
+export type RowFinding = 'read' | 'delete' | 'untold' | 'repeated';
 
 export interface ChunkCounts {
   readonly rows: number;
@@ -77,7 +80,7 @@ export class ChunkCopier {
                 }
                 const finding = task.find(row);
                 if (finding === 'untold') counts.untold += 1;
-                else task.writer.write(batch, finding, stamp, ordinal, row);
+                else if (finding !== 'repeated') task.writer.write(batch, finding, stamp, ordinal, row);
                 if (finding === 'read') counts.rows += 1;
                 if (finding === 'delete') counts.deletes += 1;
               });

@@ -43,14 +43,19 @@ export interface KeyChunks {
   readonly primaryKey: readonly string[];
   /** What a listed key has, in order: the primary key, and for a key that is gone the rest of what identifies a row. */
   readonly identifying: readonly string[];
+  /** Of these, the columns by which events are keyed. */
+  readonly messageKey: readonly string[];
   readonly job: number;
 }
 
 /** Says of a listed key, in the last column of its row, whether the row is there. */
-export const keyFindings = { here: 'h', gone: 'g', untold: 'u' } as const;
+export const keyFindings = { here: 'h', gone: 'g', untold: 'u', repeated: 'r' } as const;
 
-/** The rows of the keys that a job lists, in the order of the list. A key that is gone comes with what is known of it. */
-export function keyChunks({ table, columns, primaryKey, identifying, job }: KeyChunks): ChunkQuery {
+/**
+ * The rows of the keys that a job lists, in the order of the list. A key that is gone comes with what is known of it. A
+ * key whose row is there under another key of events comes twice: as gone where it was listed, and as the row.
+ */
+export function keyChunks({ table, columns, primaryKey, identifying, messageKey, job }: KeyChunks): ChunkQuery {
   const [first = ''] = primaryKey;
   const gone = `t.${quoteIdentifier(first)} IS NULL`;
   const listed = (name: string): string => `k.key[${identifying.indexOf(name) + 1}]::${columnOf(table, name).type}`;
@@ -61,14 +66,26 @@ export function keyChunks({ table, columns, primaryKey, identifying, job }: KeyC
       ? `CASE WHEN ${gone} THEN ${textOf(column, listed(name))} ELSE ${textOf(column, value)} END`
       : textOf(column, value);
   });
-  const finding = `CASE WHEN NOT (${gone}) THEN '${keyFindings.here}'
+  // Two listed keys can be of one row, which is told once: events of one chunk have one position.
+  const finding = `CASE WHEN NOT (${gone}) THEN CASE WHEN k.time = 1 THEN '${keyFindings.here}' ELSE '${keyFindings.repeated}' END
     WHEN cardinality(k.key) < ${identifying.length} THEN '${keyFindings.untold}' ELSE '${keyFindings.gone}' END`;
-  const same = primaryKey.map((name) => `t.${quoteIdentifier(name)} = ${listed(name)}`).join(' AND ');
+  const same = (alias: string): string =>
+    primaryKey.map((name) => `${alias}.${quoteIdentifier(name)} = ${listed(name)}`).join(' AND ');
+  const movable = messageKey.filter((name) => !primaryKey.includes(name));
+  const moved = movable.map((name) => `o.${quoteIdentifier(name)} IS DISTINCT FROM ${listed(name)}`).join(' OR ');
+  const elsewhere = `SELECT true AS elsewhere WHERE cardinality(k.key) = ${identifying.length}
+    AND EXISTS (SELECT FROM ${quoteTable(table)} o WHERE ${same('o')} AND (${moved}))`;
+  const ways =
+    movable.length === 0
+      ? '(VALUES (false)) AS w(elsewhere)'
+      : `LATERAL (${elsewhere} UNION ALL SELECT false) AS w(elsewhere)`;
   return {
     cursorColumns: [columns.length],
     text: (after, limit) => `SELECT ${texts.join(', ')}, k.n::text, ${finding}
-      FROM (SELECT n, key FROM concord.snapshot_key WHERE job = ${job} AND n > ${Number(after?.[0] ?? 0)} ORDER BY n LIMIT ${limit}) k
-      LEFT JOIN ${quoteTable(table)} t ON ${same} ORDER BY k.n`,
+      FROM (SELECT n, key, row_number() OVER (PARTITION BY key[1:${primaryKey.length}] ORDER BY n) AS time
+        FROM (SELECT n, key FROM concord.snapshot_key WHERE job = ${job} AND n > ${Number(after?.[0] ?? 0)} ORDER BY n LIMIT ${limit}) l) k
+      CROSS JOIN ${ways}
+      LEFT JOIN ${quoteTable(table)} t ON NOT w.elsewhere AND ${same('t')} ORDER BY k.n, w.elsewhere DESC`,
   };
 }
 

@@ -27,11 +27,13 @@ export interface SnapshotJob {
 
 export type JobWord = 'queued' | 'running' | 'paused' | 'cancelled' | 'done' | 'failed';
 
-/** What is asked for. A key is the primary key's parts, or all parts of what identifies a row, as text. */
+/** The primary key's parts, or all parts of what identifies a row, as text. */
+export type SnapshotKey = readonly (string | null)[];
+
 export interface SnapshotWish {
   readonly route: TableRoute;
   readonly predicate?: string;
-  readonly keys?: readonly (readonly string[])[];
+  readonly keys?: readonly SnapshotKey[];
 }
 
 type Queryable = Pick<pg.ClientBase, 'query'>;
@@ -91,7 +93,7 @@ async function insertKeys(
   client: Queryable,
   job: number,
   route: TableRoute,
-  keys: readonly (readonly string[])[],
+  keys: readonly SnapshotKey[],
 ): Promise<void> {
   for (let from = 0; from < keys.length; from += keysAtOnce) {
     await client.query(

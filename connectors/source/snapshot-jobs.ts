@@ -116,6 +116,7 @@ export class SnapshotJobs {
       find: (row) => {
         const finding = job.kind === 'keys' ? row.text(last) : keyFindings.here;
         if (finding === keyFindings.here) return 'read';
+        if (finding === keyFindings.repeated) return 'repeated';
         return finding === keyFindings.gone ? 'delete' : 'untold';
       },
       finished: (after, counts) => {
@@ -157,7 +158,14 @@ async function queryOf(
   if (table === null) throw missingTable(route);
   const { primaryKey } = route;
   if (job.kind !== 'keys') return tableChunks({ table, columns, primaryKey, predicate: job.predicate });
-  return keyChunks({ table, columns, primaryKey, identifying: identifyingColumns(route), job: job.id });
+  return keyChunks({
+    table,
+    columns,
+    primaryKey,
+    identifying: identifyingColumns(route),
+    messageKey: route.messageKey,
+    job: job.id,
+  });
 }
 
 /** What is wrong with the job itself; null for what is wrong with the server or with us. */

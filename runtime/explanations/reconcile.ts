@@ -36,4 +36,26 @@ export const reconcileExplanations: readonly Explanation[] = [
     meaning: 'The registration source has never written its progress, so nothing of it can be in the store.',
     remedy: 'Start both sides with `concord run` (or `concord up`), wait for the initial load, and run it again.',
   },
+  {
+    code: 'RECONCILE_REPAIR_TOO_MANY',
+    title: 'More rows are unexplained than a repair may send',
+    meaning:
+      'So many differences at once are seldom the fault of single rows: the wrong database, a restored store, or a leg that lost its place looks like this.',
+    remedy:
+      'Read the report first. If the rows are to be sent again all the same, raise `--limit`; for a whole table, `concord snapshot TABLE` is the quicker way.',
+  },
+  {
+    code: 'RECONCILE_REPAIR_WAITS',
+    title: 'The source does not take up what a repair asks for',
+    meaning:
+      'The rows to be sent again are asked for, durably, but the registration source does not read them: it does not run, or it is busy with another snapshot or the initial load.',
+    remedy:
+      'Look at `concord status` and `concord snapshot list`. When the snapshot is done, `concord reconcile` says whether the rows are right; `concord snapshot cancel ID` takes the request back.',
+  },
+  {
+    code: 'RECONCILE_REPAIR_STOPPED',
+    title: 'What a repair asked the source for has failed or was cancelled',
+    meaning: 'Not all rows were sent again. Those that were are in the pipe as ever.',
+    remedy: 'Correct what the message says, and repair again: a row that is right by then changes nothing.',
+  },
 ];

@@ -1,0 +1,149 @@
+import { writeFileSync } from 'node:fs';
+import { csvOf } from '../reconcile/csv.ts';
+import { maskedRepairRow, maskedReport } from '../reconcile/masked.ts';
+import type { ReconcileSettings } from '../reconcile/point-view.ts';
+import { sendAgain } from '../reconcile/repair.ts';
+import { endRepair, openRepair, type RepairState } from '../reconcile/repair-ledger.ts';
+import { planRepair, type RepairPlan, type RepairRow } from '../reconcile/repair-plan.ts';
+import type { Proof } from '../reconcile/reconcile.ts';
+import type { ReconcileReport } from '../reconcile/report.ts';
+import { explanationOf } from '../runtime/codes.ts';
+import { Fault } from '../runtime/fault.ts';
+import { exit, print, printJson, printTable } from './output.ts';
+import { printReport, type ProgressLine } from './reconcile-page.ts';
+import type { ReconcileOptions } from './reconcile-options.ts';
+import { type KeptRun, runReconcile } from './reconcile-run.ts';
+import type { Settings } from './settings.ts';
+
+/** Where a repair takes place. */
+interface Repairing {
+  readonly settings: Settings;
+  readonly wanted: ReconcileSettings;
+  readonly options: ReconcileOptions;
+  readonly line: ProgressLine;
+  readonly signal: AbortSignal;
+}
+
+/** `repair` of the JSON document; the rest of it is the report of the last comparison. */
+export interface RepairReport {
+  /** What there was to do, what was planned, or what came of it. */
+  readonly state: 'nothing' | 'planned' | 'too-many' | RepairState;
+  /** Of the audit record; null where nothing was sent. */
+  readonly id: number | null;
+  readonly rows: readonly RepairRow[];
+  /** The source's snapshots. */
+  readonly jobs: readonly number[];
+  /** The point at which the rows were found. */
+  readonly found: ReconcileReport['point'];
+}
+
+/** After a comparison that found something: shows what a repair would do, and does it with `--yes`. */
+export async function repair(repairing: Repairing, found: KeptRun): Promise<number> {
+  const { wanted, options } = repairing;
+  const { proof } = found;
+  const plan = planRepair(proof.open);
+  const unexplained = proof.report.tables.reduce((sum, table) => sum + table.unexplained, 0);
+  const base = { id: null, rows: plan.rows, jobs: [], found: proof.report.point };
+  if (unexplained === 0) return tell(repairing, proof, { ...base, state: 'nothing' });
+  if (unexplained > wanted.listedMax) return tell(repairing, proof, { ...base, state: 'too-many' });
+  if (options.yes !== true) return tell(repairing, proof, { ...base, state: 'planned' });
+  if (options.json !== true) printPlan(plan.rows, options);
+  return send(repairing, found, plan);
+}
+
+async function send(repairing: Repairing, { runId, proof }: KeptRun, plan: RepairPlan): Promise<number> {
+  const { settings, wanted, line, signal } = repairing;
+  const { metering, source } = wanted;
+  const id = await openRepair(metering, source, runId, plan.rows);
+  let jobs: readonly number[] = [];
+  try {
+    const sent = await sendAgain(wanted, id, plan.requests, (text) => line.tell(text), signal);
+    jobs = sent.map((job) => job.id);
+    const again = await runReconcile(settings, wanted, (text) => line.tell(text), signal);
+    line.clear();
+    const state = stillOpen(again.proof, plan.rows) === 0 ? 'proved' : 'unproved';
+    await endRepair(metering, id, { state, problem: null, provedByRunId: again.runId });
+    return tell(repairing, again.proof, { state, id, rows: plan.rows, jobs, found: proof.report.point });
+  } catch (error) {
+    const problem = error instanceof Fault ? `${error.code}: ${error.message}` : 'It was interrupted.';
+    // A source that only waits may still do it: the next comparison tells.
+    await endRepair(metering, id, { state: 'failed', problem, provedByRunId: null }).catch(() => {});
+    throw error;
+  }
+}
+
+function stillOpen({ open }: Proof, rows: readonly RepairRow[]): number {
+  const sent = new Set(rows.map(({ table, key }) => `${table} ${key}`));
+  return open.reduce(
+    (sum, { table, findings }) => sum + findings.filter(({ key }) => sent.has(`${table.entity} ${key}`)).length,
+    0,
+  );
+}
+
+function tell({ options, wanted }: Repairing, proof: Proof, repaired: RepairReport): number {
+  const report = options.reveal === true ? proof.report : maskedReport(proof.report);
+  const rows = options.reveal === true ? repaired.rows : repaired.rows.map(maskedRepairRow);
+  if (options.csv !== undefined) writeFileSync(options.csv, csvOf(report));
+  if (options.json === true) printJson({ ...report, repair: { ...repaired, rows } });
+  else {
+    printReport(report);
+    print('');
+    printRepair(repaired, options, wanted.listedMax);
+  }
+  return report.verdict === 'agree' && report.closes ? exit.done : exit.found;
+}
+
+function printRepair({ state, id, rows }: RepairReport, options: ReconcileOptions, limit: number): void {
+  const number = rows.length.toLocaleString('en-GB');
+  switch (state) {
+    case 'nothing':
+      print('There is nothing to repair.');
+      return;
+    case 'planned':
+      printPlan(rows, options);
+      print('');
+      print(
+        'Nothing was changed. With --yes these rows are read again from the registration database, and go through the pipe.',
+      );
+      return;
+    case 'too-many': {
+      const { title = '', remedy = '' } = explanationOf('RECONCILE_REPAIR_TOO_MANY') ?? {};
+      print(`RECONCILE_REPAIR_TOO_MANY: ${title} (--limit is ${limit}). Nothing was changed.\n  What to do: ${remedy}`);
+      return;
+    }
+    case 'proved':
+      print(
+        `Repair ${id}: ${number} ${rows.length === 1 ? 'row was' : 'rows were'} sent again, and the comparison above, at a later point, finds nothing unexplained in them.`,
+      );
+      return;
+    case 'unproved':
+      print(
+        `Repair ${id}: ${number} ${rows.length === 1 ? 'row was' : 'rows were'} sent again, but the comparison above still finds some of them unexplained.`,
+      );
+      print(
+        '  What to do: `concord diff MPAN` shows both sides and every event of one; what is changed in the store again and again has a writer of its own there.',
+      );
+      return;
+    case 'asked':
+    case 'failed':
+      print(`Repair ${id} is ${state}.`);
+  }
+}
+
+const verbs = { insert: 'puts back', update: 'corrects', delete: 'takes out' } as const;
+
+function printPlan(rows: readonly RepairRow[], options: ReconcileOptions): void {
+  const shown = options.reveal === true ? rows : rows.map(maskedRepairRow);
+  print(`A repair of ${rows.length.toLocaleString('en-GB')} row${rows.length === 1 ? '' : 's'}:`);
+  printTable(
+    ['table', 'key', 'cause', 'it', 'item', 'in the store', 'after it'],
+    shown.flatMap(({ table, key, cause, action, changes }) =>
+      Object.entries(changes).map(([item, { before, after }], at) =>
+        at === 0
+          ? [table, key, cause, verbs[action], item, before ?? 'null', after ?? 'null']
+          : ['', '', '', '', item, before ?? 'null', after ?? 'null'],
+      ),
+    ),
+    '',
+  );
+}

@@ -1,0 +1,94 @@
+import { keepFailure, keepRun } from '../reconcile/ledger.ts';
+import type { SourceProgress } from '../reconcile/evidence.ts';
+import type { ReconcileSettings } from '../reconcile/point-view.ts';
+import { type Proof, reconcile } from '../reconcile/reconcile.ts';
+import type { EventsBalance } from '../reconcile/report.ts';
+import { monotonicMs, nowMs } from '../runtime/clock.ts';
+import { Fault } from '../runtime/fault.ts';
+import { createLog } from '../runtime/log.ts';
+import { readBalance } from './balance.ts';
+import { readProgress } from './progress.ts';
+import type { Settings } from './settings.ts';
+
+/** A run that said something, as it is kept. */
+export interface KeptRun {
+  readonly runId: number;
+  readonly proof: Proof;
+}
+
+/** One comparison, which is kept whatever its end. */
+export async function runReconcile(
+  settings: Settings,
+  wanted: ReconcileSettings,
+  tell: (text: string) => void,
+  signal: AbortSignal,
+): Promise<KeptRun> {
+  const startedAt = { wall: nowMs(), monotonic: monotonicMs() };
+  try {
+    const proof = await reconcile(wanted, {
+      progress: () => progressOf(settings),
+      events: () => eventsOf(settings),
+      tell,
+      signal,
+    });
+    // What is verified is verified of the whole: a run over one table moves that table only.
+    const runId = await keepRun(wanted.metering, wanted.source, wanted.only === null ? 'full' : 'table', proof);
+    return { runId, proof };
+  } catch (error) {
+    await keepFaulty(wanted, startedAt, error);
+    throw error;
+  }
+}
+
+/** A run that failed is kept where the store can be reached; that it can not is told by the failure itself. */
+async function keepFaulty(
+  { metering, source }: ReconcileSettings,
+  startedAt: { readonly wall: number; readonly monotonic: number },
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof Fault)) return;
+  const seconds = (monotonicMs() - startedAt.monotonic) / 1000;
+  const failure = { at: new Date(startedAt.wall), seconds, code: error.code, text: error.message };
+  await keepFailure(metering, source, failure).catch(() => {});
+}
+
+async function progressOf(settings: Settings): Promise<SourceProgress> {
+  const { registration } = await readProgress(settings, createLog('reconcile', 'error'));
+  if (registration === null) {
+    throw new Fault(
+      'unavailable',
+      'RECONCILE_NOTHING_CAPTURED',
+      'The registration source has never written any progress: there is nothing to compare yet.',
+    );
+  }
+  const { position, loadCompleteAt } = registration;
+  const isOlder = loadCompleteAt !== null && loadCompleteAt.generation < position.generation;
+  return { generation: position.generation, loadCompleteLsn: isOlder ? 0 : (loadCompleteAt?.lsn ?? null) };
+}
+
+/** Events that were captured and have no outcome are on their way as long as more keep coming. */
+async function eventsOf(settings: Settings): Promise<EventsBalance> {
+  const first = await sumOf(settings);
+  if (first.inFlight === 0) return { ...first, closes: true };
+  const second = await sumOf(settings);
+  const isMoving = second.captured !== first.captured || second.inFlight !== first.inFlight;
+  return { ...second, closes: second.inFlight === 0 || (second.inFlight > 0 && isMoving) };
+}
+
+async function sumOf(settings: Settings): Promise<Omit<EventsBalance, 'closes'>> {
+  const { topics } = await readBalance(settings);
+  const lines = topics.filter(({ source }) => source === settings.registration.name);
+  const sum = (of: (line: (typeof lines)[number]) => number): number =>
+    lines.reduce((total, one) => total + of(one), 0);
+  return {
+    captured: sum((one) => one.captured),
+    applied: sum((one) => one.applied),
+    unchanged: sum((one) => one.unchanged),
+    superseded: sum((one) => one.superseded),
+    rejected: sum((one) => one.rejected),
+    held: sum((one) => one.held),
+    deadLettered: sum((one) => one.deadLettered),
+    notOurs: sum((one) => one.notOurs),
+    inFlight: sum((one) => one.inFlight),
+  };
+}

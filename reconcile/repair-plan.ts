@@ -1,0 +1,95 @@
+import type { StoredEntity } from '../connectors/metering/entities.ts';
+import type { SnapshotKey } from '../connectors/source/job-table.ts';
+import { identifyingColumns } from '../connectors/source/route-columns.ts';
+import type { Cause } from './agreement.ts';
+import type { Finding, ItemTexts } from './evidence.ts';
+import type { OpenTable } from './reconcile.ts';
+import type { ReconciledTable } from './tables.ts';
+
+/** What a repair makes of an item in the store. */
+export interface ItemChange {
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+/** One row that a repair sends again. */
+export interface RepairRow {
+  readonly table: StoredEntity;
+  readonly key: string;
+  readonly cause: Cause;
+  readonly action: 'insert' | 'update' | 'delete';
+  readonly changes: Readonly<Record<string, ItemChange>>;
+}
+
+/** A request to the source: keys of one table, to be read again. */
+export interface RepairRequest {
+  readonly table: ReconciledTable;
+  readonly keys: readonly SnapshotKey[];
+}
+
+export interface RepairPlan {
+  readonly rows: readonly RepairRow[];
+  /** In the order in which they must be sent. */
+  readonly requests: readonly RepairRequest[];
+}
+
+/**
+ * What has to go first: rows that are too many, dependent ones before those they depend on, and then the rest the other way
+ * round. An appointment too many would keep its metering point from being deleted, and another from being accepted.
+ */
+const dependents: readonly StoredEntity[] = [
+  'meter_asset',
+  'appointment',
+  'metering_point',
+  'distributor_gsp_group',
+  'participant',
+];
+
+export function planRepair(open: readonly OpenTable[]): RepairPlan {
+  const rows = open.flatMap(({ table, findings }) => findings.map((finding) => rowOf(table, finding)));
+  const byTable = (isDelete: boolean): RepairRequest[] =>
+    open
+      .map(({ table, findings }) => ({
+        table,
+        keys: distinct(
+          findings.filter(({ there }) => (there === null) === isDelete).flatMap((finding) => keysOf(table, finding)),
+        ),
+      }))
+      .filter(({ keys }) => keys.length > 0)
+      .sort((a, b) => dependents.indexOf(a.table.entity) - dependents.indexOf(b.table.entity));
+  return { rows, requests: [...byTable(true), ...byTable(false).toReversed()] };
+}
+
+function rowOf(table: ReconciledTable, { key, cause, there, here }: Finding): RepairRow {
+  const [closest = null] = here;
+  const changes: Record<string, ItemChange> = {};
+  for (const [at, { name }] of table.items.entries()) {
+    const change = { before: closest?.[at] ?? null, after: there?.[at] ?? null };
+    if (change.before !== change.after) changes[name] = change;
+  }
+  const action = there === null ? 'delete' : closest === null ? 'insert' : 'update';
+  return { table: table.entity, key, cause, action, changes };
+}
+
+/**
+ * The keys under which the source is asked for the row: where it is now, and where the store has it under another key of
+ * events, which the source then tells as gone.
+ */
+function keysOf(table: ReconciledTable, { there, here }: Finding): readonly SnapshotKey[] {
+  const laneKeyOf = (items: ItemTexts): string | null => valueOf(table, items, table.laneKey);
+  const strays = there === null ? here : here.filter((items) => laneKeyOf(items) !== laneKeyOf(there));
+  const keys = strays.map((items) => identityOf(table, items));
+  return there === null ? keys : [...keys, identityOf(table, there)];
+}
+
+function identityOf(table: ReconciledTable, items: ItemTexts): SnapshotKey {
+  return identifyingColumns(table.route).map((column) => valueOf(table, items, table.route.items[column] ?? null));
+}
+
+function valueOf(table: ReconciledTable, items: ItemTexts, name: string | null): string | null {
+  return items[table.items.findIndex((item) => item.name === name)] ?? null;
+}
+
+function distinct(keys: readonly SnapshotKey[]): readonly SnapshotKey[] {
+  return [...new Map(keys.map((key) => [JSON.stringify(key), key])).values()];
+}
