@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { balanceCommand } from './balance.ts';
 import { checkCommand } from './check.ts';
+import { deadLettersCommand } from './dead-letters.ts';
 import { demoCommand } from './demo.ts';
 import { diffCommand } from './diff.ts';
 import { documentCommand } from './document.ts';
@@ -54,6 +55,7 @@ export function createProgram(): Command {
     rejectionsCommand(),
     heldCommand(),
     receiptsCommand(),
+    deadLettersCommand(),
     rulesCommand(),
     referenceCommand(),
     explainCommand(),

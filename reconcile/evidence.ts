@@ -148,8 +148,11 @@ async function deadLetters(
 ): Promise<ReadonlyMap<string, number>> {
   if (store.table.laneKey === null || laneKeys.length === 0) return new Map();
   const { rows } = await storeClient.query<{ key: Buffer; at: Date }>(
-    `SELECT key, max(at) AS at FROM metering.dead_letter
-     WHERE source = $1 AND topic = ANY ($2::text[]) AND key = ANY ($3::bytea[]) GROUP BY key`,
+    `SELECT key, max(at) AS at FROM metering.dead_letter l
+     WHERE source = $1 AND topic = ANY ($2::text[]) AND key = ANY ($3::bytea[])
+       AND NOT EXISTS (SELECT FROM metering.redrive r WHERE r.result IS NOT NULL
+         AND (r.source, r.topic, r.partition, r."offset") = (l.source, l.topic, l.partition, l."offset"))
+     GROUP BY key`,
     [source, store.table.topics, laneKeys.map((key) => Buffer.from(key))],
   );
   return new Map(rows.map(({ key, at }) => [key.toString('utf8'), at.getTime()]));

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type Server, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { compareTable, untilEverythingIsThrough, untilReferenceDataArrived } from './agreement.fixture.ts';
 import { createHelpers, insertPoints, insertReferenceData } from './registration-rows.fixture.ts';
+import { RegistryProxy } from './registry-proxy.fixture.ts';
 import { count, Rig, until } from './rig.fixture.ts';
 
 /** Somebody else's producer writes on our topics what nobody can read. */
@@ -151,45 +149,3 @@ describe('a record that can not be decoded', () => {
     return [...found.values()].toSorted((a, b) => (a.topic < b.topic ? -1 : 1));
   }
 });
-
-/** The real registry, but for the times when it is down: then it answers to nobody. */
-class RegistryProxy {
-  readonly server: Server;
-  readonly url: string;
-  isDown = false;
-
-  private constructor(server: Server, url: string) {
-    this.server = server;
-    this.url = url;
-  }
-
-  static async to(registryUrl: string): Promise<RegistryProxy> {
-    const target = new URL(registryUrl);
-    const server = createServer((incoming, outgoing) => {
-      if (proxy.isDown) {
-        incoming.socket.destroy();
-        return;
-      }
-      const onward = request(
-        {
-          host: target.hostname,
-          port: target.port,
-          path: incoming.url,
-          method: incoming.method,
-          headers: { ...incoming.headers, host: target.host },
-        },
-        (answer) => {
-          outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-          answer.pipe(outgoing);
-        },
-      );
-      onward.on('error', () => incoming.socket.destroy());
-      incoming.pipe(onward);
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const proxy = new RegistryProxy(server, `http://127.0.0.1:${port}${target.pathname}`);
-    return proxy;
-  }
-}

@@ -56,6 +56,21 @@ CREATE TABLE IF NOT EXISTS ${schema}.dead_letter (
   PRIMARY KEY (source, topic, partition, "offset")
 );
 
+-- What was done about a dead letter, by whom: written before it is done. The letter is closed by the one that has a result.
+CREATE TABLE IF NOT EXISTS ${schema}.redrive (
+  redrive_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  source text NOT NULL,
+  topic text NOT NULL,
+  partition int NOT NULL,
+  "offset" bigint NOT NULL,
+  asked_by text NOT NULL,
+  asked_at timestamptz NOT NULL DEFAULT now(),
+  what text NOT NULL,
+  result text CHECK (result IN ('superseded', 're-read')),
+  ended_at timestamptz
+);
+CREATE UNIQUE INDEX IF NOT EXISTS redrive_closed ON ${schema}.redrive (source, topic, partition, "offset") WHERE result IS NOT NULL;
+
 CREATE TABLE IF NOT EXISTS ${schema}.receipt (
   receiver text NOT NULL,
   source text NOT NULL,

@@ -8,7 +8,7 @@ export const sinkExplanations: readonly Explanation[] = [
     meaning:
       'It went to the dead letter topic and the dead_letter table with the reason, and its partition went on. The event is not in the store.',
     remedy:
-      'Read the reason in the table dead_letter. Mend the producer; a new change of the same row brings its state again.',
+      '`concord dead-letters show LETTER` says which schema it names and which field can not be read. Mend the cause (the producer, or the registry); `concord dead-letters redrive` then has the source read again what the record was about.',
   },
   {
     code: 'VALUE_NOT_SENT',
