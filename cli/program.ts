@@ -16,6 +16,7 @@ import { receiptsCommand } from './receipts.ts';
 import { reconcileCommand } from './reconcile.ts';
 import { referenceCommand } from './reference.ts';
 import { rejectionsCommand } from './rejections.ts';
+import { reportCommand } from './report.ts';
 import { rulesCommand } from './rules.ts';
 import { runCommand } from './run.ts';
 import { schemasCommand } from './schemas.ts';
@@ -58,13 +59,20 @@ export function createProgram(): Command {
     deadLettersCommand(),
     rulesCommand(),
     referenceCommand(),
+    reportCommand(),
     explainCommand(),
   ];
   const asCode = [topicsCommand(), schemasCommand()];
   for (const command of [...embedded, ...running, ...looking, ...asCode]) program.addCommand(command);
   program.addCommand(documentCommand(), { hidden: true });
-  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
+  neverExits(program);
   return program;
+}
+
+/** What ends with an exit code is `perform`, however deep the command. */
+function neverExits(command: Command): void {
+  command.exitOverride();
+  for (const one of command.commands) neverExits(one);
 }
 
 /** Does what the words say, and leaves the exit code in the process. `words`: without the names of Node and program. */

@@ -193,6 +193,11 @@ export const settingsSchema = z
         rules: parametersSchema.prefault({}).describe('parameters of the rule book (`docs/rules.md`)'),
       })
       .describe('The metering side: the store, and what is published of it.'),
+    report: database
+      .optional()
+      .describe(
+        'The user of a meter asset provider in the metering store, for `concord report map`. Only where that is run; never the owner of the store.',
+      ),
     kafka: z
       .strictObject({
         brokers: z

@@ -1,3 +1,4 @@
+import { csvText } from '../runtime/csv.ts';
 import type { ReconcileReport } from './report.ts';
 
 /** The differences as comma-separated values (RFC 4180): a line for each item that differs, or for the row. */
@@ -10,11 +11,5 @@ export function csvOf({ differences, point }: ReconcileReport): string {
       lines.push([table, key, cause, item, registration ?? '', metering ?? '', rules.join(' '), ...where]);
     }
   }
-  return `${lines.map((line) => line.map(field).join(',')).join('\r\n')}\r\n`;
-}
-
-/** A value that a spreadsheet would take for a formula is quoted as text. */
-function field(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return csvText(lines);
 }

@@ -3,6 +3,7 @@ import type { Explanation } from './explanations/explanation.ts';
 import { processExplanations } from './explanations/processes.ts';
 import { reconcileExplanations } from './explanations/reconcile.ts';
 import { referenceExplanations } from './explanations/reference.ts';
+import { reportExplanations } from './explanations/report.ts';
 import { sinkExplanations } from './explanations/sink.ts';
 import { sourceExplanations } from './explanations/source.ts';
 import { stackExplanations } from './explanations/stack.ts';
@@ -17,6 +18,7 @@ export const explanationsByArea: readonly { readonly area: string; readonly expl
   { area: 'Sink: from the topics to the store', explanations: sinkExplanations },
   { area: 'Reconcile: are both sides in agreement', explanations: reconcileExplanations },
   { area: 'Reference data', explanations: referenceExplanations },
+  { area: 'Reports', explanations: reportExplanations },
   { area: 'The embedded stack', explanations: stackExplanations },
 ];
 
