@@ -2,6 +2,7 @@ import type { Type } from 'avsc';
 import type { DecodedEvent } from './envelope.ts';
 import type { RecordSchema } from './schemas.ts';
 import { avroType, avroTypeOf } from './types.ts';
+import { compileReader } from './compiled-reader.ts';
 
 /** Confluent wire format: a zero byte, the schema's id (32 bits, big-endian), the Avro body. */
 export const prefixBytes = 5;
@@ -30,6 +31,11 @@ export interface Decoder<Value = DecodedEvent> {
    * the record: no magic byte, an id that the registry has not, bytes that are no such record or too many.
    */
   decode(topic: string, value: Buffer): Value;
+  /**
+   * The same for a value that lies between two offsets of a buffer, of which no view is kept. `key` is the record's: an item
+   * that says the same is the same string.
+   */
+  decodeAt(topic: string, bytes: Buffer, start: number, end: number, key: string): Value;
 }
 
 /** The text of the schema with that id in the registry; null when the registry has none; rejects with a Fault. */
@@ -64,12 +70,17 @@ export function writePrefix(bytes: Buffer, id: number, offset = 0): void {
 
 /** The id of the writer's schema. Throws an Error when the value is not in wire format. */
 export function schemaIdOf(value: Buffer): number {
-  if (value.length < prefixBytes) throw new Error(`${value.length} bytes are too few for a value with a schema id`);
-  if (value[0] !== magicByte) throw new Error(`the first byte is ${value[0]}, not 0: the value names no schema`);
-  return value.readUInt32BE(1);
+  return schemaIdAt(value, 0, value.length);
 }
 
-type Read<Value> = (body: Buffer) => Value;
+function schemaIdAt(bytes: Buffer, start: number, end: number): number {
+  if (end - start < prefixBytes) throw new Error(`${end - start} bytes are too few for a value with a schema id`);
+  if (bytes[start] !== magicByte)
+    throw new Error(`the first byte is ${bytes[start]}, not 0: the value names no schema`);
+  return bytes.readUInt32BE(start + 1);
+}
+
+type Read<Value> = (bytes: Buffer, start: number, end: number, key: string) => Value;
 
 /** A decoder for the topics to which `readerSchemaOf` has an answer. */
 export function createDecoder<Value = DecodedEvent>(
@@ -105,7 +116,22 @@ export function createDecoder<Value = DecodedEvent>(
     }
     const schema = readerSchemaOf(topic);
     if (schema === undefined) throw new Error(`the topic ${topic} has no schema`);
-    return createRead<Value>(typeOf(schema), writer);
+    return createRead<Value>(schema, writer);
+  }
+
+  function decodeAt(topic: string, bytes: Buffer, start: number, end: number, key: string): Value {
+    const id = schemaIdAt(bytes, start, end);
+    let ofTopic = reads.get(topic);
+    if (ofTopic === undefined) {
+      ofTopic = new Map();
+      reads.set(topic, ofTopic);
+    }
+    let read = ofTopic.get(id);
+    if (read === undefined) {
+      read = readOf(topic, id);
+      ofTopic.set(id, read);
+    }
+    return read(bytes, start + prefixBytes, end, key);
   }
 
   return {
@@ -113,28 +139,19 @@ export function createDecoder<Value = DecodedEvent>(
       const wanted = [...new Set(ids)].filter((id) => !writers.has(id) && !absent.has(id));
       await Promise.all(wanted.map(fetch));
     },
-    decode: (topic, value) => {
-      const id = schemaIdOf(value);
-      let ofTopic = reads.get(topic);
-      if (ofTopic === undefined) {
-        ofTopic = new Map();
-        reads.set(topic, ofTopic);
-      }
-      let read = ofTopic.get(id);
-      if (read === undefined) {
-        read = readOf(topic, id);
-        ofTopic.set(id, read);
-      }
-      return read(value.subarray(prefixBytes));
-    },
+    decode: (topic, value) => decodeAt(topic, value, 0, value.length, ''),
+    decodeAt,
   };
 }
 
-/** Where both schemas are the same to the letter, no resolver is needed, which is faster. */
-function createRead<Value>(reader: Type, writer: Type): Read<Value> {
-  if (layoutOf(reader) === layoutOf(writer)) return (body) => reader.fromBuffer(body) as Value;
-  const resolver = reader.createResolver(writer);
-  return (body) => reader.fromBuffer(body, resolver) as Value;
+/** Where both schemas are the same to the letter, which is nearly always, reading is compiled; else avsc resolves. */
+function createRead<Value>(schema: RecordSchema, writer: Type): Read<Value> {
+  const reader = typeOf(schema);
+  const isSame = layoutOf(reader) === layoutOf(writer);
+  const compiled = isSame ? compileReader(schema) : null;
+  if (compiled !== null) return compiled as Read<Value>;
+  const resolver = isSame ? undefined : reader.createResolver(writer);
+  return (bytes, start, end) => reader.fromBuffer(bytes.subarray(start, end), resolver) as Value;
 }
 
 /** Everything that decides how bytes are read: names and types with their logical types, but no docs. */
