@@ -52,6 +52,7 @@ export function jsonDecoder<Value>(): Decoder<Value> {
   return {
     prepare: () => Promise.resolve(),
     decode: (_topic, value) => JSON.parse(value.toString('utf8')) as Value,
+    decodeAt: (_topic, bytes, start, end) => JSON.parse(bytes.toString('utf8', start, end)) as Value,
   };
 }
 

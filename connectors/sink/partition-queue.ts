@@ -3,7 +3,8 @@ import type { DecodedEvent } from '../../avro/envelope.ts';
 import { comparePositions, type Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import type { FetchedBatch } from '../../topics/contract.ts';
-import type { Head, LanePartition, PartitionStart } from './lane-partition.ts';
+import type { LaneEvent } from './contract.ts';
+import type { EventHead, Head, LanePartition, PartitionStart } from './lane-partition.ts';
 import { Segment } from './segment.ts';
 import { Sequence } from './sequence.ts';
 import { deadLetterOf, rethrowSystemic } from './undecodable.ts';
@@ -93,8 +94,7 @@ export class PartitionQueue implements LanePartition {
 
   peek(): Head | undefined {
     for (let segment = this.segment; this.head === undefined && segment !== undefined; segment = this.segment) {
-      const value = segment.value;
-      if (value !== null) this.head = this.read(segment, value);
+      if (!segment.isTombstone) this.head = this.read(segment);
       if (this.head === undefined) this.skip(segment);
     }
     return this.head;
@@ -109,43 +109,38 @@ export class PartitionQueue implements LanePartition {
   }
 
   /** Undefined for an event that was there before. */
-  private read(segment: Segment, value: Buffer): Head | undefined {
+  private read(segment: Segment): Head | undefined {
     const bytes = segment.recordBytes;
     let event: DecodedEvent;
+    const key = segment.keyText;
     try {
-      event = this.decode(value);
+      event = this.decode(segment.bytes, segment.valueStart, segment.valueEnd, key);
     } catch (error) {
       rethrowSystemic(error);
       const { source, topic, partition } = this;
+      const value = segment.value ?? Buffer.alloc(0);
       const letter = deadLetterOf({ source, topic, partition, offset: segment.offset, key: segment.key, value }, error);
       return { kind: 'letter', position: this.sequence.position, letter, bytes };
     }
-    const key = segment.keyText;
     const offset = segment.offset;
     const identity = this.identityItem === null ? key : `${key}\n${String(event[this.identityItem])}`;
     if (!this.sequence.admit(event.source, identity, event.recordType)) {
       this.duplicates += 1;
       return undefined;
     }
-    return {
-      kind: 'event',
-      position: event.source,
-      rank: this.rank,
-      value,
-      event: { topic: this.topic, partition: this.partition, offset, key, event },
-      bytes,
-    };
+    const laneEvent = { topic: this.topic, partition: this.partition, offset, key, event };
+    return new QueuedHead(laneEvent, this.rank, bytes, segment.bytes, segment.valueStart, segment.valueEnd);
   }
 
-  private decode(value: Buffer): DecodedEvent {
-    const event = this.decoder.decode(this.topic, value);
+  private decode(bytes: Buffer, start: number, end: number, key: string): DecodedEvent {
+    const event = this.decoder.decodeAt(this.topic, bytes, start, end, key);
     if (event.source.name !== this.source) throw new Error(`the event is of the source ${event.source.name}`);
     return event;
   }
 
   private positionOf(value: Buffer): Position | null {
     try {
-      return this.decode(value).source;
+      return this.decode(value, 0, value.length, '').source;
     } catch (error) {
       rethrowSystemic(error);
       return null;
@@ -171,5 +166,33 @@ export class PartitionQueue implements LanePartition {
       this.segments.splice(0, this.first);
       this.first = 0;
     }
+  }
+}
+
+/** Its bytes are looked at only when its transaction turns out to be too large: a view of each would cost as much as it does. */
+class QueuedHead implements EventHead {
+  readonly kind = 'event';
+  readonly event: LaneEvent;
+  readonly rank: number;
+  readonly bytes: number;
+  private readonly slab: Buffer;
+  private readonly start: number;
+  private readonly end: number;
+
+  constructor(event: LaneEvent, rank: number, bytes: number, slab: Buffer, start: number, end: number) {
+    this.event = event;
+    this.rank = rank;
+    this.bytes = bytes;
+    this.slab = slab;
+    this.start = start;
+    this.end = end;
+  }
+
+  get position(): Position {
+    return this.event.event.source;
+  }
+
+  get value(): Buffer {
+    return this.slab.subarray(this.start, this.end);
   }
 }

@@ -9,7 +9,8 @@ const recordOverheadBytes = 16;
  */
 export class Segment {
   readonly sizeBytes: number;
-  private readonly slab: Buffer;
+  /** Whatever lies in it beside the record's own bytes is others'. */
+  readonly bytes: Buffer;
   /** Where the records end in it. */
   private readonly end: number;
   private readonly offsets: Float64Array;
@@ -19,21 +20,21 @@ export class Segment {
   private at = 0;
 
   constructor(records: readonly FetchedRecord[]) {
-    let bytes = 0;
-    for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0);
-    this.slab = takeSlab(bytes);
-    this.end = bytes;
+    let size = 0;
+    for (const { key, value } of records) size += (key?.length ?? 0) + (value?.length ?? 0);
+    this.bytes = takeSlab(size);
+    this.end = size;
     this.offsets = new Float64Array(records.length);
     this.lengths = new Int32Array(records.length * 2);
-    this.sizeBytes = bytes + records.length * recordOverheadBytes;
+    this.sizeBytes = size + records.length * recordOverheadBytes;
     let to = 0;
     let index = 0;
     for (const { offset, key, value } of records) {
       this.offsets[index] = offset;
       this.lengths[index * 2] = key === null ? -1 : key.length;
       this.lengths[index * 2 + 1] = value === null ? -1 : value.length;
-      if (key !== null) to += key.copy(this.slab, to);
-      if (value !== null) to += value.copy(this.slab, to);
+      if (key !== null) to += key.copy(this.bytes, to);
+      if (value !== null) to += value.copy(this.bytes, to);
       index += 1;
     }
   }
@@ -49,18 +50,27 @@ export class Segment {
   /** A view of the slab, as all bytes from here: to be copied by who keeps it. */
   get key(): Buffer | null {
     const length = this.keyLength;
-    return length < 0 ? null : this.slab.subarray(this.at, this.at + length);
+    return length < 0 ? null : this.bytes.subarray(this.at, this.at + length);
   }
 
   get keyText(): string {
-    return this.slab.toString('utf8', this.at, this.at + Math.max(0, this.keyLength));
+    return this.bytes.toString('utf8', this.at, this.at + Math.max(0, this.keyLength));
   }
 
   get value(): Buffer | null {
-    const length = this.valueLength;
-    if (length < 0) return null;
-    const start = this.at + Math.max(0, this.keyLength);
-    return this.slab.subarray(start, start + length);
+    return this.isTombstone ? null : this.bytes.subarray(this.valueStart, this.valueEnd);
+  }
+
+  get isTombstone(): boolean {
+    return this.valueLength < 0;
+  }
+
+  get valueStart(): number {
+    return this.at + Math.max(0, this.keyLength);
+  }
+
+  get valueEnd(): number {
+    return this.valueStart + Math.max(0, this.valueLength);
   }
 
   get recordBytes(): number {
@@ -72,7 +82,7 @@ export class Segment {
     let { end } = this;
     for (let index = this.offsets.length - 1; index >= 0; index -= 1) {
       const valueLength = this.lengths[index * 2 + 1] ?? -1;
-      if (valueLength >= 0) return this.slab.subarray(end - valueLength, end);
+      if (valueLength >= 0) return this.bytes.subarray(end - valueLength, end);
       end -= Math.max(0, this.lengths[index * 2] ?? -1);
     }
     return null;
@@ -80,7 +90,7 @@ export class Segment {
 
   /** Lets its memory be used again: every view of it must have been copied or forgotten. */
   release(): void {
-    returnSlab(this.slab);
+    returnSlab(this.bytes);
   }
 
   next(): void {

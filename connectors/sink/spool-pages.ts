@@ -1,9 +1,12 @@
-/** One record, as a view into its page. */
+/** One record, as it lies in its page. */
 export interface PageRecord {
   /** Of the partition it came from. */
   readonly rank: number;
   readonly key: string;
-  readonly value: Buffer;
+  /** Where its value lies. */
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
 }
 
 // A record: where the record before it in its page begins (4 bytes, -1 for none; nothing once it is spilled), rank (1),
@@ -99,7 +102,9 @@ function recordAt(bytes: Buffer, at: number): PageRecord {
   return {
     rank: bytes.readUInt8(at + 4),
     key: bytes.toString('utf8', at + headerBytes, keyEnd),
-    value: bytes.subarray(keyEnd, at + sizeAt(bytes, at)),
+    bytes,
+    start: keyEnd,
+    end: at + sizeAt(bytes, at),
   };
 }
 

@@ -133,10 +133,16 @@ export class Spool implements LargeUnit {
   }
 
   private decodeInto(slice: LaneEvent[], records: Iterable<PageRecord>): void {
-    for (const { rank, key, value } of records) {
+    for (const { rank, key, bytes, start, end } of records) {
       const topic = this.topics.get(rank);
       if (topic === undefined) throw new Error(`no topic has the rank ${rank}`);
-      slice.push({ topic, partition: this.lane, offset: 0, key, event: this.decoder.decode(topic, value) });
+      slice.push({
+        topic,
+        partition: this.lane,
+        offset: 0,
+        key,
+        event: this.decoder.decodeAt(topic, bytes, start, end, key),
+      });
     }
   }
 }
