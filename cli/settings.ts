@@ -116,7 +116,7 @@ const limits = z
       .int()
       .min(1)
       .max(50_000)
-      .default(5_000)
+      .default(2_500)
       .describe(
         'a batch, which is one transaction of the store, takes no further source transaction from so many events on',
       ),

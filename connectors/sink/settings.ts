@@ -55,9 +55,9 @@ export interface SinkLimits {
 }
 
 export const defaultSinkLimits: SinkLimits = {
-  batchEventsMax: 5_000,
+  batchEventsMax: 2_500,
   batchBytesMax: 2 * 1024 * 1024,
-  unitEventsMax: 1_000,
+  unitEventsMax: 3_000,
   unitBytesMax: 1024 * 1024,
   spoolBytesMax: 6 * 1024 * 1024,
   laneBufferBytesMax: 8 * 1024 * 1024,
