@@ -1,6 +1,3 @@
-import type { EntityTable, ItemKind } from './entities.ts';
-import type { Ending, Items, Version } from './versions.ts';
-
 /** COPY's text format: columns by tab, rows by newline, `\N` for null. */
 export const copyNull = '\\N';
 
@@ -71,48 +68,9 @@ export function millionthsText(value: number): string {
   return `${value < 0 ? '-' : ''}${whole}.${rest}`;
 }
 
-function itemText(kind: ItemKind, value: unknown): string {
-  if (value === null || value === undefined) return copyNull;
-  switch (kind) {
-    case 'text':
-      return copyField(typeof value === 'string' ? value : JSON.stringify(value));
-    case 'date':
-      return dateText(Number(value));
-    case 'boolean':
-      return value === true ? 't' : 'f';
-    case 'millionths':
-      return millionthsText(Number(value));
-    case 'integer':
-      return String(Number(value));
-  }
-}
-
-/** The items in the table's order, each followed by a tab. */
-export function itemFields(table: EntityTable, items: Items): string {
-  let row = '';
-  for (const [name, kind] of table.items) row += `${itemText(kind, items[name])}\t`;
-  return row;
-}
-
-/** The columns that `stampFields` fills, in its order. */
+/** The columns that `writeStamp` fills, in its order. */
 export const stampColumns = ['source', 'generation', 'lsn', 'ordinal', 'xid', 'committed_at', 'source_time'] as const;
-
-export function stampFields(version: Version): string {
-  const committed = timestampText(version.committedAt);
-  const sourceTime = version.sourceTime === version.committedAt ? committed : timestampText(version.sourceTime);
-  return `${copyField(version.source)}\t${version.generation}\t${version.lsn}\t${version.ordinal}\t${version.xid}\t${committed}\t${sourceTime}`;
-}
 
 export const decidedColumns = ['decided_generation', 'decided_lsn', 'decided_ordinal', 'decided_at'] as const;
 
-export function decidedFields({ decided }: Version): string {
-  if (decided === null) return '\\N\t\\N\t\\N\t\\N';
-  const { generation, lsn, ordinal } = decided.position;
-  return `${generation}\t${lsn}\t${ordinal}\t${timestampText(decided.sourceTime)}`;
-}
-
 export const endingColumns = ['generation_to', 'lsn_to', 'ordinal_to', 'xid_to', 'ended_at'] as const;
-
-export function endingFields(ending: Ending): string {
-  return `${ending.generation}\t${ending.lsn}\t${ending.ordinal}\t${ending.xid}\t${timestampText(ending.sourceTime)}`;
-}

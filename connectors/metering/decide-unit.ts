@@ -25,15 +25,17 @@ interface Plan {
   readonly steps: Step[];
 }
 
-/** The events of one MPAN in one unit: metering point and appointments. */
+/** The only event of an MPAN in its unit, which is what most units have of most: what `decideMpan` comes to, without plans. */
+export function decideLone(court: UnitCourt, mpan: MpanState, event: LaneEvent, isLoading: boolean): void {
+  const state = stateOf(mpan, event);
+  const step = received(court, state, event, null);
+  if (step === null) return;
+  mpan.lastEventOpen = state.last !== null;
+  settle(court, state, step, court.judge(state, step.settlement, step.previous, mpan), isLoading);
+}
+
+/** The events of one MPAN in one unit, more than one: metering point and appointments. */
 export function decideMpan(court: UnitCourt, mpan: MpanState, events: readonly LaneEvent[], isLoading: boolean): void {
-  const only = events[0];
-  if (events.length === 1 && only !== undefined) {
-    const state = stateOf(mpan, only);
-    const step = received(court, state, only, null);
-    if (step !== null) settlePlan(court, { state, steps: [step] }, mpan, isLoading);
-    return;
-  }
   const plans = plansOf(court, mpan, events);
   const point = plans.find(({ state }) => state === mpan.meteringPoint);
   const appointments = plans.filter((plan) => plan !== point);
@@ -186,12 +188,14 @@ function settlePlan(court: UnitCourt, { state, steps }: Plan, view: OpenableView
     verdicts[final] = verdict;
     if (verdict.kind === 'accept') break;
   }
-  for (const [index, step] of steps.entries()) {
-    const verdict = verdicts[index] ?? null;
-    if (verdict === null || verdict.kind === 'accept') {
-      accept(court, state, step.settlement, null);
-      if (verdict !== null) court.effects.warn(verdict.warnings);
-    } else if (verdict.kind === 'not-ours') passBy(court, state, step.settlement, null);
-    else refuse(court, state, step.settlement, verdict, isLoading);
-  }
+  for (const [index, step] of steps.entries()) settle(court, state, step, verdicts[index] ?? null, isLoading);
+}
+
+/** Without a verdict: it was never visible, and goes to history unasked. */
+function settle(court: UnitCourt, state: KeyState, step: Step, verdict: Verdict | null, isLoading: boolean): void {
+  if (verdict === null || verdict.kind === 'accept') {
+    accept(court, state, step.settlement, null);
+    if (verdict !== null) court.effects.warn(verdict.warnings);
+  } else if (verdict.kind === 'not-ours') passBy(court, state, step.settlement, null);
+  else refuse(court, state, step.settlement, verdict, isLoading);
 }

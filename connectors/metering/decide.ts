@@ -1,7 +1,7 @@
 import { comparePositions, type Position } from '../../avro/position.ts';
 import type { LaneEvent, Unit } from '../sink/contract.ts';
 import type { BatchState, MpanState } from './batch-state.ts';
-import { decideAsset, decideMpan, emptyView, type UnitCourt } from './decide-unit.ts';
+import { decideAsset, decideLone, decideMpan, emptyView, type UnitCourt } from './decide-unit.ts';
 import { Effects, type HeldRow } from './effects.ts';
 import type { KeyState } from './key-state.ts';
 import { londonDay } from './rules/calendar.ts';
@@ -61,31 +61,31 @@ export class Decider implements UnitCourt {
   unit({ events }: Unit, isLoading: boolean): void {
     const only = events[0];
     if (events.length === 1 && only !== undefined) {
-      this.group(only.topic.endsWith('.meter-asset'), only.key, events, isLoading);
+      if (only.topic.endsWith('.meter-asset')) decideAsset(this, this.state.asset(only.key), events, isLoading);
+      else this.mpan(only.key, only, isLoading);
       return;
     }
-    const mpans = new Map<string, LaneEvent[]>();
-    const assets = new Map<string, LaneEvent[]>();
+    // Of most keys there is one event: it is its own group.
+    const mpans = new Map<string, LaneEvent | LaneEvent[]>();
+    const assets = new Map<string, LaneEvent | LaneEvent[]>();
     for (const event of events) {
       const groups = event.topic.endsWith('.meter-asset') ? assets : mpans;
       const group = groups.get(event.key);
-      if (group === undefined) groups.set(event.key, [event]);
-      else group.push(event);
+      if (group === undefined) groups.set(event.key, event);
+      else if (Array.isArray(group)) group.push(event);
+      else groups.set(event.key, [group, event]);
     }
-    for (const [key, group] of mpans) this.group(false, key, group, isLoading);
-    for (const [key, group] of assets) this.group(true, key, group, isLoading);
+    for (const [key, group] of mpans) this.mpan(key, group, isLoading);
+    for (const [key, group] of assets) decideAsset(this, this.state.asset(key), listOf(group), isLoading);
   }
 
-  private group(isAsset: boolean, key: string, events: readonly LaneEvent[], isLoading: boolean): void {
-    if (isAsset) {
-      decideAsset(this, this.state.asset(key), events, isLoading);
-      return;
-    }
+  private mpan(key: string, group: LaneEvent | readonly LaneEvent[], isLoading: boolean): void {
     const mpan = this.state.mpan(key);
     const pointBefore = mpan.meteringPoint.accepted;
-    decideMpan(this, mpan, events, isLoading);
-    if (mpan.meteringPoint.accepted === pointBefore) return;
-    const trigger = events.findLast(({ topic }) => topic.endsWith('.metering-point'));
+    if (isList(group)) decideMpan(this, mpan, group, isLoading);
+    else decideLone(this, mpan, group, isLoading);
+    if (mpan.meteringPoint.accepted === pointBefore || mpan.byId.size === 0) return;
+    const trigger = listOf(group).findLast(({ topic }) => topic.endsWith('.metering-point'));
     if (trigger === undefined) return;
     const decision: Decision = { position: trigger.event.source, sourceTime: trigger.event.source.sourceTime };
     this.pointChanged(mpan, decision);
@@ -203,6 +203,14 @@ function dependingOnReference(states: Iterable<KeyState>): readonly Depending[] 
 
 function positionOf({ generation, lsn, ordinal }: Position): Position {
   return { generation, lsn, ordinal };
+}
+
+function isList(group: LaneEvent | readonly LaneEvent[]): group is readonly LaneEvent[] {
+  return Array.isArray(group);
+}
+
+function listOf(group: LaneEvent | readonly LaneEvent[]): readonly LaneEvent[] {
+  return isList(group) ? group : [group];
 }
 
 function waitingOf(states: Iterable<KeyState>): readonly HeldRow[] {

@@ -8,6 +8,7 @@ import { Effects } from './effects.ts';
 import { tableOfTopic } from './entities.ts';
 import { dependOnReference, HeldLane } from './held-lane.ts';
 import { HoldPasses } from './hold-passes.ts';
+import { KnownKeys } from './known-keys.ts';
 import { loadState } from './load.ts';
 import { OutcomeTotals } from './outcome-totals.ts';
 import { ReferenceTables } from './reference-tables.ts';
@@ -34,6 +35,7 @@ export class MeteringLane implements LaneDomain {
   private readonly referenceTables: ReferenceTables | null;
   private readonly writer = new VersionWriter();
   private readonly held: HeldLane;
+  private readonly known: KnownKeys;
   private readonly passes: HoldPasses;
   private totals = new OutcomeTotals();
 
@@ -43,10 +45,11 @@ export class MeteringLane implements LaneDomain {
     this.report = report;
     this.referenceTables = settings.lane === 0 ? new ReferenceTables() : null;
     this.held = new HeldLane(settings.source, settings.lane);
+    this.known = new KnownKeys(settings.source, settings.lane);
     this.passes = new HoldPasses(
       this.held,
       async (client, mpans, assets, act) => {
-        const state = await loadState(client, mpans, assets);
+        const state = await loadState(client, mpans, assets, this.known);
         const decider = this.decider(state);
         act(decider);
         await this.write(client, state, decider.effects);
@@ -57,8 +60,8 @@ export class MeteringLane implements LaneDomain {
 
   async prime(client: ClientBase, events: readonly LaneEvent[]): Promise<void> {
     for (const event of events) this.remember(event);
-    await this.held.refresh(client);
-    await this.referenceTables?.load(client);
+    await this.refresh(client);
+    await this.referenceTables?.load(client, []);
   }
 
   async apply(client: ClientBase, units: readonly Unit[], moment: LaneMoment): Promise<readonly OutcomeDelta[]> {
@@ -95,13 +98,20 @@ export class MeteringLane implements LaneDomain {
   private async begin(client: ClientBase, events: Iterable<LaneEvent>): Promise<void> {
     this.totals = new OutcomeTotals();
     await this.writer.begin(client);
-    await this.held.refresh(client);
+    await this.refresh(client);
     await this.referenceTables?.load(client, events);
+  }
+
+  private async refresh(client: ClientBase): Promise<void> {
+    await this.held.refresh(client);
+    await this.known.refresh(client);
   }
 
   /** Judges units from `from` on, until one must be preceded by something; answers with the first that is left. */
   private async segment(client: ClientBase, units: readonly Unit[], from: number, moment: LaneMoment): Promise<number> {
     const upTo = this.segmentEnd(units, from, moment);
+    const first = units[from];
+    if (first !== undefined && !isLoadingAt(moment.loadCompleteAt, beginOf(first))) this.known.loaded();
     const state = await this.load(client, units, from, upTo);
     const decider = this.decider(state);
     let next = from;
@@ -171,7 +181,7 @@ export class MeteringLane implements LaneDomain {
   private load(client: ClientBase, units: readonly Unit[], from: number, to: number): Promise<BatchState> {
     const keys = new LaneKeys(this.settings.source);
     for (let at = from; at < to; at += 1) keys.add(units[at]?.events ?? []);
-    return loadState(client, keys.mpans, keys.assets);
+    return loadState(client, keys.mpans, keys.assets, this.known);
   }
 
   /** Reference events count before everything, then truncates; what came before a truncate was never visible. */
@@ -198,6 +208,7 @@ export class MeteringLane implements LaneDomain {
   }
 
   private async slice(client: ClientBase, unit: Unit, isLoading: boolean): Promise<void> {
+    if (!isLoading) this.known.loaded();
     const state = await this.load(client, [unit], 0, 1);
     const decider = this.decider(state);
     decider.unit(unit, isLoading);
@@ -211,8 +222,9 @@ export class MeteringLane implements LaneDomain {
     // One truncate is in every partition, and is one event.
     if (lane === 0) effects.count(event.topic, 'applied', 1);
     this.held.forget();
+    this.known.forget();
     this.totals.add(effects);
-    await this.held.refresh(client);
+    await this.refresh(client);
   }
 
   private decider(state: BatchState): Decider {
@@ -223,6 +235,7 @@ export class MeteringLane implements LaneDomain {
     const touched = [...state.touched(), ...(this.referenceTables?.takeTouched() ?? [])];
     await this.writer.write(client, touched, effects.past);
     await writeTrouble(client, this.settings.lane, effects, touched);
+    this.known.wrote(touched);
     this.held.add(effects);
     for (const [code, count] of effects.warnings)
       this.report.warnings[code] = (this.report.warnings[code] ?? 0) + count;

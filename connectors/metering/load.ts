@@ -3,6 +3,7 @@ import type { DecodedEvent, Item } from '../../avro/envelope.ts';
 import { BatchState, type StoredRow, troubleName } from './batch-state.ts';
 import { type EntityTable, appointmentTable, type ItemKind, meterAssetTable, meteringPointTable } from './entities.ts';
 import type { Trouble } from './key-state.ts';
+import type { KnownKeys } from './known-keys.ts';
 import type { BrokenRule } from './rules/contract.ts';
 import { statementsOf } from './statements.ts';
 import type { HeldEvent, OpenRejection, Received } from './versions.ts';
@@ -28,19 +29,20 @@ const selects = new Map(
   [meteringPointTable, appointmentTable, meterAssetTable].map((table) => [table, statementsOf(table).select]),
 );
 
-/** What the store has of the keys, and of what is open about them. One query per table that has keys. */
+/** What the store has of the keys, and of what is open about them. One query per table that may have some of them. */
 export async function loadState(
   client: ClientBase,
   mpans: ReadonlySet<string>,
   assets: ReadonlySet<string>,
+  known: KnownKeys,
 ): Promise<BatchState> {
   const rows = new Map<EntityTable, readonly StoredRow[]>();
-  if (mpans.size > 0) {
-    const keys = [...mpans];
-    for (const table of [meteringPointTable, appointmentTable]) rows.set(table, await loadTable(client, table, keys));
+  for (const table of [meteringPointTable, appointmentTable, meterAssetTable]) {
+    const keys = known.stored(table, table === meterAssetTable ? assets : mpans);
+    if (keys.length > 0) rows.set(table, await loadTable(client, table, keys));
   }
-  if (assets.size > 0) rows.set(meterAssetTable, await loadTable(client, meterAssetTable, [...assets]));
-  return new BatchState(rows, await loadTroubles(client, [...mpans, ...assets]));
+  const troubled = [...known.inTrouble(mpans), ...known.inTrouble(assets)];
+  return new BatchState(rows, troubled.length === 0 ? noTroubles : await loadTroubles(client, troubled));
 }
 
 async function loadTable(

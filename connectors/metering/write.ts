@@ -2,11 +2,12 @@ import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { finished } from 'node:stream/promises';
 import { CopyText } from './copy-rows.ts';
-import { copyField, decidedFields, endingFields, itemFields, recordOf, stampFields } from './copy-text.ts';
+import { recordOf } from './copy-text.ts';
 import { type EntityTable, entityTables, type ItemKind } from './entities.ts';
 import type { KeyState } from './key-state.ts';
 import { statementsOf, type TableStatements } from './statements.ts';
-import type { Items, PastVersion } from './versions.ts';
+import { writeDecided, writeEnding, writeItems, writeStamp } from './version-row.ts';
+import type { PastVersion } from './versions.ts';
 
 /** Sends rows in COPY's text format. */
 export async function copyRows(client: ClientBase, copy: string, rows: CopyText): Promise<void> {
@@ -57,9 +58,12 @@ export class VersionWriter {
   async write(client: ClientBase, states: Iterable<KeyState>, past: readonly PastVersion[]): Promise<void> {
     for (const state of states) if (state.touched) addState(this.rowsOf(state.table), state);
     for (const { table, version, ending } of past) {
-      this.rowsOf(table).past.add(
-        `${itemFields(table, version.items)}${stampFields(version)}\t${decidedFields(version)}\t${endingFields(ending)}\n`,
-      );
+      const row = this.rowsOf(table).past;
+      writeItems(row, table, version.items);
+      writeStamp(row, version);
+      writeDecided(row, version);
+      writeEnding(row, ending);
+      row.endRow();
     }
     for (const [table, ofTable] of this.rows) await this.writeTable(client, table, ofTable);
   }
@@ -119,23 +123,23 @@ export class VersionWriter {
 function addState(rows: TableRows, state: KeyState): void {
   const { table, stored, made, ending, timeline } = state;
   if (made === null) {
-    if (stored !== null && ending !== null) {
-      rows.gone.add(`${keyFields(table, stored.items)}${endingFields(ending)}\n`);
-    }
+    if (stored === null || ending === null) return;
+    writeItems(rows.gone, keyTables.get(table) ?? table, stored.items);
+    writeEnding(rows.gone, ending);
+    rows.gone.endRow();
     return;
   }
-  const kept = table.entity === 'metering_point' ? `\t${copyField(timeline)}` : '';
-  const row = `${itemFields(table, made.items)}${stampFields(made)}\t${decidedFields(made)}${kept}`;
-  if (stored === null || ending === null) rows.added.add(`${row}\n`);
-  else rows.changed.add(`${row}\t${endingFields(ending)}\n`);
+  const isNew = stored === null || ending === null;
+  const row = isNew ? rows.added : rows.changed;
+  writeItems(row, table, made.items);
+  writeStamp(row, made);
+  writeDecided(row, made);
+  if (table.entity === 'metering_point') row.text(timeline);
+  if (!isNew) writeEnding(row, ending);
+  row.endRow();
 }
 
-/** The key's items in the table's order, each followed by a tab. */
-function keyFields(table: EntityTable, items: Items): string {
-  const own = keyTables.get(table) ?? table;
-  return itemFields(own, items);
-}
-
+/** Each table with the items of its key only, in the table's order. */
 const keyTables: ReadonlyMap<EntityTable, EntityTable> = new Map(
   Object.values(entityTables).map((table) => {
     const items: (readonly [string, ItemKind])[] = table.items.filter(([name]) => table.key.includes(name));
