@@ -1,12 +1,13 @@
-import type { ClientBase } from 'pg';
+import pg, { type ClientBase } from 'pg';
 import type { DecodedEvent, Item } from '../../avro/envelope.ts';
 import { BatchState, type StoredRow, troubleName } from './batch-state.ts';
+import { CopyFields, copyOut } from './copy-out.ts';
 import { type EntityTable, appointmentTable, type ItemKind, meterAssetTable, meteringPointTable } from './entities.ts';
 import type { Trouble } from './key-state.ts';
 import type { KnownKeys } from './known-keys.ts';
 import type { BrokenRule } from './rules/contract.ts';
 import { statementsOf } from './statements.ts';
-import type { HeldEvent, OpenRejection, Received } from './versions.ts';
+import type { HeldEvent, OpenRejection, Received, StoredVersion } from './versions.ts';
 
 type Row = readonly (string | null)[];
 
@@ -45,18 +46,59 @@ export async function loadState(
   return new BatchState(rows, troubled.length === 0 ? noTroubles : await loadTroubles(client, troubled));
 }
 
+/** So many keys are asked for with a prepared statement; more are worth the plan of a COPY of their own. */
+const fewKeys = 100;
+
 async function loadTable(
   client: ClientBase,
   table: EntityTable,
   keys: readonly string[],
 ): Promise<readonly StoredRow[]> {
-  const rows = await readRows(
-    client,
-    selects.get(table) ?? statementsOf(table).select,
-    [keys],
-    `concord_load_${table.entity}`,
-  );
+  const select = selects.get(table) ?? statementsOf(table).select;
+  if (keys.length > fewKeys) return await copyTable(client, table, select, keys);
+  const rows = await readRows(client, select, [keys], `concord_load_${table.entity}`);
   return rows.map((row) => storedRow(table, row));
+}
+
+const fields = new CopyFields();
+
+async function copyTable(
+  client: ClientBase,
+  table: EntityTable,
+  select: string,
+  keys: readonly string[],
+): Promise<readonly StoredRow[]> {
+  const list = `{${keys.map((key) => `"${key.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
+  const bytes = await copyOut(
+    client,
+    select.replace('$1', () => `${pg.escapeLiteral(list)}::text[]`),
+  );
+  const rows: StoredRow[] = [];
+  // From here to the end nothing is waited for: the reader is everybody's.
+  for (fields.begin(bytes); !fields.isAtEnd; ) rows.push(copiedRow(table));
+  return rows;
+}
+
+function copiedRow(table: EntityTable): StoredRow {
+  const items: Record<string, Item> = {};
+  for (const [name, kind] of table.items) items[name] = copiedItem(kind);
+  const generation = fields.integer() ?? 0;
+  const lsn = fields.integer() ?? 0;
+  const version = { items, generation, lsn, ordinal: fields.integer() ?? 0 };
+  return rowOf(table, version, table === meteringPointTable ? fields.text() : null);
+}
+
+function copiedItem(kind: ItemKind): Item {
+  switch (kind) {
+    case 'text':
+      return fields.text();
+    case 'date':
+    case 'millionths':
+    case 'integer':
+      return fields.integer();
+    case 'boolean':
+      return fields.boolean();
+  }
 }
 
 /** A row of `select`: the items, the position, and for a metering point its timeline. */
@@ -67,14 +109,15 @@ export function storedRow(table: EntityTable, row: Row): StoredRow {
     items[name] = itemOf(kind, row[at] ?? null);
     at += 1;
   }
-  const key = table === appointmentTable ? row[0] : items[table.key[0] ?? ''];
+  const version = { items, generation: Number(row[at]), lsn: Number(row[at + 1]), ordinal: Number(row[at + 2]) };
+  return rowOf(table, version, row[at + 3] ?? null);
+}
+
+function rowOf(table: EntityTable, version: StoredVersion, timeline: string | null): StoredRow {
+  const { items } = version;
+  const key = table === appointmentTable ? items['appointment_id'] : items[table.key[0] ?? ''];
   const laneKey = table.laneKey === null ? '' : items[table.laneKey];
-  return {
-    laneKey: String(laneKey),
-    key: String(key),
-    version: { items, generation: Number(row[at]), lsn: Number(row[at + 1]), ordinal: Number(row[at + 2]) },
-    timeline: row[at + 3] ?? null,
-  };
+  return { laneKey: String(laneKey), key: String(key), version, timeline };
 }
 
 function itemOf(kind: ItemKind, text: string | null): Item {

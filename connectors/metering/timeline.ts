@@ -42,8 +42,16 @@ export function advanceTimeline(
   if (before.items['market_segment'] !== items['market_segment']) {
     segments = [...segments.filter(([from]) => from === null || from < today), [today, text(items['market_segment'])]];
   }
-  const kept = JSON.stringify({ from: old.from, suppliers, segments });
-  return kept === JSON.stringify(read(items, null)) ? null : kept;
+  const kept: Timeline = { from: old.from, suppliers, segments };
+  return isSame(kept, read(items, null)) ? null : JSON.stringify(kept);
+}
+
+function isSame(a: Timeline, b: Timeline): boolean {
+  return a.from === b.from && arePairsSame(a.suppliers, b.suppliers) && arePairsSame(a.segments, b.segments);
+}
+
+function arePairsSame(a: readonly (readonly unknown[])[], b: readonly (readonly unknown[])[]): boolean {
+  return a.length === b.length && a.every((pair, index) => pair[0] === b[index]?.[0] && pair[1] === b[index]?.[1]);
 }
 
 /** Flow 1 as it holds on a settlement date; null before the point existed. */
