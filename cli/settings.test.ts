@@ -32,7 +32,7 @@ describe('the configuration file', () => {
       metering: { name: 'metering', receiver: 'MSVA', rules: { holdWorkingDays: 10 } },
       kafka: { partitions: 4, replicationFactor: 1 },
       http: { host: '127.0.0.1', registrationPort: 8081, meteringPort: 8082 },
-      limits: { batchEventsMax: 5_000 },
+      limits: { batchEventsMax: 2_500 },
     });
   });
 
