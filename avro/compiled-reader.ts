@@ -1,3 +1,4 @@
+import { compileFunction } from 'node:vm';
 import { AvroCursor } from './avro-cursor.ts';
 import { RepeatedText } from './repeated-text.ts';
 import { type FieldType, isUnion, type RecordSchema } from './schemas.ts';
@@ -26,7 +27,10 @@ return (bytes, start, end, expected) => {
   return value;
 };`;
   // What is put together here holds names from our own schemas only, each checked to be a name.
-  const make = new Function('cursor', 'texts', source) as (cursor: AvroCursor, texts: RepeatedText[]) => ReadRecord;
+  const make = compileFunction(source, ['cursor', 'texts']) as (
+    cursor: AvroCursor,
+    texts: RepeatedText[],
+  ) => ReadRecord;
   return make(new AvroCursor(), compiler.texts);
 }
 

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { timestampText } from './copy-text.ts';
 import type { Effects } from './effects.ts';
-import { readRows } from './load.ts';
+import { readRows } from './read-rows.ts';
 import { codesReadingReference } from './rules/reading-reference.ts';
 import { heldCodes, loadingCode } from './settle.ts';
 

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { type EntityTable, appointmentTable, meterAssetTable, meteringPointTable } from './entities.ts';
 import type { KeyState } from './key-state.ts';
-import { readRows } from './load.ts';
+import { readRows } from './read-rows.ts';
 
 /** With more keys in trouble than this, the store is asked about each. */
 const troubledMax = 20_000;

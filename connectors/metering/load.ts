@@ -5,26 +5,10 @@ import { CopyFields, copyOut } from './copy-out.ts';
 import { type EntityTable, appointmentTable, type ItemKind, meterAssetTable, meteringPointTable } from './entities.ts';
 import type { Trouble } from './key-state.ts';
 import type { KnownKeys } from './known-keys.ts';
+import { readRows, type Row } from './read-rows.ts';
 import type { BrokenRule } from './rules/contract.ts';
 import { statementsOf } from './statements.ts';
 import type { HeldEvent, OpenRejection, Received, StoredVersion } from './versions.ts';
-
-type Row = readonly (string | null)[];
-
-/** Rows as PostgreSQL's text, which is parsed here: by what an item is, not by its column's type. */
-export async function readRows(
-  client: ClientBase,
-  text: string,
-  values: readonly unknown[],
-  name?: string,
-): Promise<readonly Row[]> {
-  const query = { text, values: [...values], rowMode: 'array' as const, types: rawTypes };
-  // With a name it is planned once per connection: a lone change spends more time on plans than on rows.
-  const result = await client.query(name === undefined ? query : { ...query, name });
-  return result.rows as Row[];
-}
-
-const rawTypes = { getTypeParser: () => (text: unknown) => text } as const;
 
 const selects = new Map(
   [meteringPointTable, appointmentTable, meterAssetTable].map((table) => [table, statementsOf(table).select]),

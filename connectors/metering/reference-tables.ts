@@ -4,7 +4,8 @@ import type { LaneEvent } from '../sink/contract.ts';
 import type { Effects } from './effects.ts';
 import { distributorTable, type EntityTable, participantTable, tableOfTopic } from './entities.ts';
 import { KeyState } from './key-state.ts';
-import { readRows, storedRow } from './load.ts';
+import { storedRow } from './load.ts';
+import { readRows } from './read-rows.ts';
 import { statementsOf } from './statements.ts';
 import { type Items, itemsOf, type StoredVersion, sameItems, versionOf } from './versions.ts';
 

@@ -4,7 +4,7 @@ import type { LaneEvent } from '../sink/contract.ts';
 import { decidedColumns, endingColumns, stampColumns, timestampText } from './copy-text.ts';
 import type { Effects } from './effects.ts';
 import { type EntityTable, tableOfTopic } from './entities.ts';
-import { readRows } from './load.ts';
+import { readRows } from './read-rows.ts';
 
 export interface TruncatedLane {
   readonly source: string;
