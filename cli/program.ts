@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { asOfCommand } from './as-of.ts';
 import { balanceCommand } from './balance.ts';
 import { checkCommand } from './check.ts';
 import { deadLettersCommand } from './dead-letters.ts';
@@ -17,6 +18,7 @@ import { reconcileCommand } from './reconcile.ts';
 import { referenceCommand } from './reference.ts';
 import { rejectionsCommand } from './rejections.ts';
 import { reportCommand } from './report.ts';
+import { retentionCommand } from './retention.ts';
 import { rulesCommand } from './rules.ts';
 import { runCommand } from './run.ts';
 import { schemasCommand } from './schemas.ts';
@@ -49,12 +51,14 @@ export function createProgram(): Command {
     balanceCommand(),
     reconcileCommand(),
     snapshotCommand(),
+    retentionCommand(),
   ];
   const looking = [
     tailCommand(),
     diffCommand(),
     rejectionsCommand(),
     heldCommand(),
+    asOfCommand(),
     receiptsCommand(),
     deadLettersCommand(),
     rulesCommand(),

@@ -32,10 +32,14 @@ export interface Status {
   readonly topics: readonly TopicStatus[];
   readonly balance: Balance | null;
   readonly held: number | null;
+  /** Rule → events that wait for it; an event may wait for several. */
+  readonly heldFor: Readonly<Record<string, number>> | null;
   readonly rejections: Readonly<Record<string, number>> | null;
   /** Table → LSN through which a reconcile has proved both sides equal. Empty: none has run. */
   readonly verifiedThrough: Readonly<Record<string, string>>;
   /** Of the last runs of reconcile; null when the store can not be asked. */
   readonly proof: Proof | null;
+  /** Table → from when on its history is whole, where retention has removed some. Null: the store can not be asked. */
+  readonly historyKeptFrom: Readonly<Record<string, string>> | null;
   readonly sides: Readonly<Record<string, SideStatus | null>>;
 }

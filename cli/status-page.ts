@@ -45,10 +45,15 @@ export function printStatus(status: Status, watching: boolean): void {
   );
   print('');
   const rejections = status.rejections;
+  const reasons = Object.entries(status.heldFor ?? {}).map(([code, events]) => `${code} ${events}`);
+  const heldFor = reasons.length === 0 ? '' : ` (${reasons.join(', ')})`;
   print(
-    `Held: ${status.held ?? '?'} · rejections: ${rejections === null ? '?' : `${rejections['open']} open, ${rejections['resolved']} resolved, ${rejections['withdrawn']} withdrawn`}`,
+    `Held: ${status.held ?? '?'}${heldFor} · rejections: ${rejections === null ? '?' : `${rejections['open']} open, ${rejections['resolved']} resolved, ${rejections['withdrawn']} withdrawn`}`,
   );
   printProof(status);
+  for (const [entity, since] of Object.entries(status.historyKeptFrom ?? {})) {
+    print(`History of ${entity} is whole from ${since.slice(0, 19)} on.`);
+  }
   print(`Balance: ${status.balance === null ? '?' : status.balance.closes ? 'closes' : 'events are on their way'}`);
 }
 

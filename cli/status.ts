@@ -7,6 +7,7 @@ import { readVerifiedThrough } from '../reconcile/ledger.ts';
 import { pause } from '../runtime/clock.ts';
 import { explanationOf } from '../runtime/codes.ts';
 import { withDatabase } from '../runtime/postgres.ts';
+import { historyKeptFrom } from './as-of.ts';
 import { type Balance, readBalance } from './balance.ts';
 import { placeOf, settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, printJson } from './output.ts';
@@ -58,10 +59,14 @@ export async function readStatus(options: CommonOptions): Promise<Status> {
     topics: topicsOf(balance, sides),
     balance,
     held: counts?.held ?? null,
+    heldFor: counts?.heldFor ?? null,
     rejections: counts?.rejections ?? null,
     verifiedThrough:
       (await attempt(() => readVerifiedThrough(settings.metering.database, settings.registration.name))) ?? {},
     proof: await attempt(() => readProof(settings)),
+    historyKeptFrom: await attempt(() =>
+      withDatabase(settings.metering.database, 'concord status', (client) => historyKeptFrom(client)),
+    ),
     sides,
   };
 }
@@ -146,14 +151,24 @@ function topicsOf(balance: Balance | null, sides: Status['sides']): readonly Top
   });
 }
 
-async function readCounts(settings: Settings): Promise<{ held: number; rejections: Record<string, number> }> {
+interface Counts {
+  readonly held: number;
+  readonly heldFor: Readonly<Record<string, number>>;
+  readonly rejections: Readonly<Record<string, number>>;
+}
+
+async function readCounts(settings: Settings): Promise<Counts> {
   return withDatabase(settings.metering.database, 'concord status', async (client) => {
     const held = await client.query<{ count: string }>('SELECT count(*) FROM metering.held');
     const rejections = await client.query<{ status: string; count: string }>(
       'SELECT status, count(*) FROM metering.rejection GROUP BY status',
     );
+    const heldFor = await client.query<{ code: string; count: string }>(
+      'SELECT code, count(*) FROM metering.held, unnest(rule_codes) AS code GROUP BY code ORDER BY count(*) DESC, code',
+    );
     return {
       held: Number(held.rows[0]?.count ?? 0),
+      heldFor: Object.fromEntries(heldFor.rows.map(({ code, count }) => [code, Number(count)])),
       rejections: {
         open: 0,
         resolved: 0,

@@ -7,6 +7,7 @@ import { reportExplanations } from './explanations/report.ts';
 import { sinkExplanations } from './explanations/sink.ts';
 import { sourceExplanations } from './explanations/source.ts';
 import { stackExplanations } from './explanations/stack.ts';
+import { storeExplanations } from './explanations/store.ts';
 import { topicExplanations } from './explanations/topics.ts';
 
 /** What every code means and what to do, in the order of the runbook: from where a change comes to where it goes. */
@@ -16,6 +17,7 @@ export const explanationsByArea: readonly { readonly area: string; readonly expl
   { area: 'Source: from the database to the topics', explanations: sourceExplanations },
   { area: 'Kafka and the schema registry', explanations: topicExplanations },
   { area: 'Sink: from the topics to the store', explanations: sinkExplanations },
+  { area: 'The metering store', explanations: storeExplanations },
   { area: 'Reconcile: are both sides in agreement', explanations: reconcileExplanations },
   { area: 'Reference data', explanations: referenceExplanations },
   { area: 'Reports', explanations: reportExplanations },
