@@ -89,6 +89,18 @@ const limits = z
       .min(100)
       .default(5_000)
       .describe('how often each source writes its heartbeat row, in milliseconds'),
+    retainedWalWarnBytes: z
+      .int()
+      .min(mebibyte)
+      .default(4096 * mebibyte)
+      .describe('`status` and the log warn when a database keeps so many bytes of WAL for the slot of its source'),
+    retainedWalMaxBytes: z
+      .int()
+      .min(mebibyte)
+      .optional()
+      .describe(
+        'the last resort, off where it is left out: over so many bytes of WAL a source gives its slot up before the disk of its database is full; `concord snapshot --heal` is needed afterwards',
+      ),
     silenceMaxMs: z
       .int()
       .min(1_000)
@@ -139,6 +151,13 @@ const limits = z
     across(
       ['heartbeatIntervalMs'],
       'is too long for the probe, which is red after silenceMaxMs without a heartbeat → lower it to a third of silenceMaxMs, or raise that',
+    ),
+  )
+  .refine(
+    (one) => !((one.retainedWalMaxBytes ?? Number.POSITIVE_INFINITY) <= one.retainedWalWarnBytes),
+    across(
+      ['retainedWalMaxBytes'],
+      'is not more than retainedWalWarnBytes, so the slot would be given up without a warning → raise it, or lower retainedWalWarnBytes',
     ),
   )
   .refine(

@@ -85,11 +85,15 @@ function tellSource(source: SideStatus['source']): readonly string[] {
     job,
   } = source;
   const lines: string[] = [];
-  if (safeWalBytes !== null || (walStatus !== null && walStatus !== 'reserved')) {
+  if (walStatus !== null && (safeWalBytes !== null || growth !== null || walStatus !== 'reserved')) {
     const left = safeWalBytes === null ? '' : `, ${mebibytes(safeWalBytes)} left of max_slot_wal_keep_size`;
-    const rate = growth === null ? '' : `, growing by ${mebibytes(growth)} a second`;
-    const eta = end === null ? '' : `, given up in about ${Math.round(end).toLocaleString('en-GB')} s if that goes on`;
-    lines.push(`WAL is ${walStatus ?? 'unknown'}${left}${rate}${eta}`);
+    const rate =
+      growth === null || Math.abs(growth) < 1024 ? '' : `, ${growth < 0 ? 'shrinking' : 'growing'} by ${mebibytes(Math.abs(growth))} a second`;
+    const eta =
+      end === null
+        ? ''
+        : `, the slot is given up in about ${Math.round(end).toLocaleString('en-GB')} s if that goes on`;
+    lines.push(`WAL is ${walStatus}${left}${rate}${eta}`);
   }
   if (failover !== null) {
     lines.push(`safe to fail over now: ${failover.safe ? 'yes' : `no, because ${failover.because.join('; ')}`}`);

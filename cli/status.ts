@@ -119,6 +119,11 @@ function problemsOfSide(name: string, side: SideStatus | null): readonly Problem
       ),
     );
   }
+  const { walProblem } = side.source;
+  if (walProblem !== null && found.every(({ code }) => code !== walProblem.code)) {
+    const { code, text } = walProblem;
+    found.push(problem(code, `${name}: ${text}`, explanationOf(code)?.remedy ?? `See \`concord explain ${code}\`.`));
+  }
   if (found.length === 0 && !side.healthy) {
     for (const text of side.unhealthyBecause) {
       found.push(

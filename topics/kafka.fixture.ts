@@ -40,9 +40,15 @@ export async function freshTopics(brokers: string, redirect?: KafkaSettings['red
       const configEntries = Object.entries(configuration).map(([key, value]) => ({ name: key, value }));
       await admin.createTopics({
         topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }],
-        waitForLeaders: true,
+        waitForLeaders: false,
       });
       topics.push(topic);
+      // kafkajs' own wait gives up on a busy machine.
+      for (let led = false; !led; ) {
+        const metadata = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }));
+        const partitions = metadata.topics.flatMap((one) => one.partitions);
+        led = partitions.length === numPartitions && partitions.every(({ leader }) => leader >= 0);
+      }
       return topic;
     },
     deleteRecords: async (topic, beforeOffset) => {

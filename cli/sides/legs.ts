@@ -10,6 +10,7 @@ import type { SinkSettings } from '../../connectors/sink/settings.ts';
 import type { SourceSettings } from '../../connectors/source/contract.ts';
 import { runSource } from '../../connectors/source/pipeline.ts';
 import type { SourceReport } from '../../connectors/source/report.ts';
+import { watchWal } from '../../connectors/source/wal-watch.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { clientConfigOf, type DatabaseSettings } from '../../runtime/postgres.ts';
 import { subjectOf } from '../../topics/catalogue.ts';
@@ -32,6 +33,7 @@ export function sourceLeg(
 ): Leg {
   return {
     name: 'source',
+    beside: (signal) => watchWal(source, clientConfigOf(database, `concord ${source.name} wal`), report, log, signal),
     run: async (signal) => {
       const registry = registryOf(settings);
       try {

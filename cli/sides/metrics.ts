@@ -89,7 +89,7 @@ function addRetainedWal(registry: Registry, { source, sourceName }: Side): void 
   gaugeFrom(
     registry,
     'concord_source_wal_exhausted_in_seconds',
-    'When the server gives up the slot if the growth goes on; absent without a limit or without growth.',
+    'When the slot is given up, by the server or by retainedWalMaxBytes, if the growth goes on; absent without a limit or without growth.',
     ['source'],
     () => some(source.walExhaustedInSeconds),
   );
@@ -99,6 +99,13 @@ function addRetainedWal(registry: Registry, { source, sourceName }: Side): void 
     "Always 1: the state of the slot's WAL is the label `status`, which is reserved, extended, unreserved or lost.",
     ['source', 'status'],
     () => (source.walStatus === null ? [] : [[{ source: sourceName, status: source.walStatus }, 1]]),
+  );
+  gaugeFrom(
+    registry,
+    'concord_source_slot_given_up',
+    'Whether the slot was given up as the last resort and is not healed yet: 1 or 0.',
+    ['source'],
+    () => some(Number(source.walProblem?.code === 'SLOT_GIVEN_UP')),
   );
   gaugeFrom(
     registry,

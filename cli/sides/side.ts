@@ -11,6 +11,8 @@ export type SideName = 'registration' | 'metering';
 export interface Leg {
   readonly name: 'source' | 'sink';
   run(signal: AbortSignal): Promise<void>;
+  /** What goes on beside it for as long as the process runs, whether the leg runs or waits. */
+  readonly beside?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** A process: a source and a sink, with what they report. */
@@ -59,6 +61,10 @@ export async function runSide(side: Side, watch: SideWatch, log: Logger, signal:
       limitMs: watch.rebuildAfterMs,
       stuck: () => watch.stuck(name),
     });
+    const beside = leg.beside?.(stop).catch((error: unknown) => {
+      bug.abort();
+      throw error;
+    });
     try {
       await keepRunning(
         name,
@@ -67,6 +73,7 @@ export async function runSide(side: Side, watch: SideWatch, log: Logger, signal:
         log,
         stop,
       );
+      await beside;
     } catch (error) {
       bug.abort();
       throw error;

@@ -75,6 +75,10 @@ export interface SourceLimits {
   readonly heartbeatIntervalMs: number;
   /** A connection that was asked and says nothing for so long is given up, and opened anew. */
   readonly silenceMaxMs: number;
+  /** From so much WAL that the server keeps for the slot on, it is a matter for people … */
+  readonly retainedWalWarnBytes: number;
+  /** … and over so much the slot is given up, before a disk is full. Absent: never. */
+  readonly retainedWalMaxBytes?: number | undefined;
   /** The replication socket is paused over this many bytes in our queue. */
   readonly queueBytesMax: number;
 }

@@ -11,6 +11,8 @@ const server: ServerState = {
   timelineSwitches: [],
   currentLsn: 10_000,
   mark: { generation: 1, endLsn: 500 },
+  givenUp: null,
+  slotElsewhere: null,
   xidAnchor: 1_000,
   slot: { confirmedLsn: 500, status: 'reserved' },
   publicationHash: 'a',

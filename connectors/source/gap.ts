@@ -3,6 +3,7 @@ import type { ProgressRecord } from '../../avro/progress.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { SourceSettings } from './contract.ts';
 import { type Covered, nothingCovered } from './coverage.ts';
+import { tellGivenUp } from './last-resort.ts';
 import type { ServerState } from './server-state.ts';
 
 type Names = Pick<SourceSettings, 'name' | 'slot'>;
@@ -14,7 +15,7 @@ type Names = Pick<SourceSettings, 'name' | 'slot'>;
 export function resumeFrom(progress: ProgressRecord | null, server: ServerState, names: Names): Covered {
   if (progress === null) return beginFrom(server, names);
   const broken =
-    anotherHistory(progress, server) ?? anotherProgress(progress, server) ?? missingWal(progress, server, names.slot);
+    anotherHistory(progress, server) ?? anotherProgress(progress, server) ?? missingWal(progress, server, names);
   if (broken === null) return progress;
   throw gap(broken, progress, server, names);
 }
@@ -66,6 +67,13 @@ function anotherHistory(progress: ProgressRecord, server: ServerState): Break | 
       toLsn: null,
     };
   }
+  if (server.slotElsewhere !== null) {
+    return {
+      code: 'DATABASE_CHANGED',
+      text: `The database is another one of the same server: the slot belongs to the database ${server.slotElsewhere}.`,
+      toLsn: null,
+    };
+  }
   if (progress.timeline !== server.timeline) {
     const left = server.timelineSwitches.find(({ timeline }) => timeline === progress.timeline);
     // A promoted standby that had all that was published goes on where the old primary was.
@@ -112,8 +120,12 @@ function anotherProgress(progress: ProgressRecord, server: ServerState): Break |
 }
 
 /** The server does not hold all that comes after the progress record. */
-function missingWal(progress: ProgressRecord, server: ServerState, name: string): Break | null {
-  const { slot } = server;
+function missingWal(progress: ProgressRecord, server: ServerState, names: Names): Break | null {
+  const { slot, givenUp } = server;
+  const name = names.slot;
+  if (givenUp !== null) {
+    return { code: 'SLOT_GIVEN_UP', text: tellGivenUp(names.name, name, givenUp), toLsn: server.currentLsn };
+  }
   if (slot === null) {
     return {
       code: 'SLOT_MISSING',
@@ -124,7 +136,7 @@ function missingWal(progress: ProgressRecord, server: ServerState, name: string)
   if (slot.status === 'lost') {
     return {
       code: 'SLOT_LOST',
-      text: `The server has removed WAL that the slot ${name} still needed: we were away for longer than max_slot_wal_keep_size allows.`,
+      text: `The server has invalidated the slot ${name}${reasonOf(slot.invalidation)}: we were away, or slow, for longer than it allows.`,
       toLsn: server.currentLsn,
     };
   }
@@ -143,6 +155,12 @@ function missingWal(progress: ProgressRecord, server: ServerState, name: string)
     };
   }
   return null;
+}
+
+function reasonOf(invalidation: string | null | undefined): string {
+  if (invalidation === 'wal_removed') return ' and removed WAL that it needed (max_slot_wal_keep_size)';
+  if (invalidation === 'idle_timeout') return ' (idle_replication_slot_timeout)';
+  return invalidation === null || invalidation === undefined ? '' : ` (${invalidation})`;
 }
 
 function gap({ code, text, toLsn }: Break, progress: ProgressRecord, server: ServerState, names: Names): Fault {

@@ -179,10 +179,20 @@ async function publish(
 
 async function makeSlotAnew(settings: SourceSettings, database: pg.ClientConfig): Promise<void> {
   await withClient(database, async (client) => {
-    const { rows } = await client.query<{ active: boolean }>(
-      'SELECT active FROM pg_replication_slots WHERE slot_name = $1',
+    const { rows } = await client.query<{ active: boolean; elsewhere: string | null }>(
+      `SELECT active, CASE WHEN database IS DISTINCT FROM current_database() THEN coalesce(database, '(none)') END AS elsewhere
+       FROM pg_replication_slots WHERE slot_name = $1`,
       [settings.slot],
     );
+    const elsewhere = rows[0]?.elsewhere ?? null;
+    if (elsewhere !== null) {
+      throw new Fault(
+        'misconfigured',
+        'SLOT_UNSUITABLE',
+        `The slot ${settings.slot} belongs to the database ${elsewhere}. If that one is not to be followed any more, drop the slot there; else configure another name. Then heal again.`,
+        { slot: settings.slot },
+      );
+    }
     if (rows[0]?.active === true) {
       throw new Fault(
         'unavailable',

@@ -1,10 +1,8 @@
 import pg from 'pg';
-import type { Logger } from 'pino';
 import { formatLsn } from '../../avro/position.ts';
 import { pause } from '../../runtime/clock.ts';
 import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { SourceReport } from './report.ts';
-import { WalBudget } from './wal-budget.ts';
 
 /** The row whose token shows that the history which we stream is the one that we know (P8). */
 export const heartbeatTable = 'concord.heartbeat';
@@ -12,21 +10,11 @@ export const heartbeatTable = 'concord.heartbeat';
 export interface HeartbeatSettings {
   readonly database: pg.ClientConfig;
   readonly source: string;
-  readonly slot: string;
   readonly intervalMs: number;
 }
 
-/**
- * Writes the heartbeat row at an interval, so that an idle database makes progress and its slot holds no WAL, and
- * asks on the way how much WAL the slot retains.
- */
-export async function beatHeart(
-  settings: HeartbeatSettings,
-  report: SourceReport,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const budget = new WalBudget(settings.slot, report, log);
+/** Writes the heartbeat row at an interval, so that an idle database makes progress and its slot holds no WAL. */
+export async function beatHeart(settings: HeartbeatSettings, report: SourceReport, signal: AbortSignal): Promise<void> {
   const client = new pg.Client(settings.database);
   client.on('error', () => {});
   try {
@@ -34,7 +22,6 @@ export async function beatHeart(
     while (!signal.aborted) {
       await client.query('UPDATE concord.heartbeat SET token = token + 1, at = now() WHERE id = 1');
       await leaveMark(client, settings.source, report);
-      await budget.look(client);
       await pause(settings.intervalMs, signal);
     }
   } catch (error) {

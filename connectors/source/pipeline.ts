@@ -101,14 +101,8 @@ export async function runSource(
       (stopped) => snapshots.run(stopped),
       (stopped) =>
         beatHeart(
-          {
-            database: asking,
-            source: settings.name,
-            slot: settings.slot,
-            intervalMs: settings.limits.heartbeatIntervalMs,
-          },
+          { database: asking, source: settings.name, intervalMs: settings.limits.heartbeatIntervalMs },
           report,
-          log,
           stopped,
         ),
     ]);

@@ -7,6 +7,12 @@ export interface FailoverReadiness {
   readonly because: readonly string[];
 }
 
+/** What is wrong with the WAL that is kept for the slot: a code of the runbook, and the sentence for people. */
+export interface WalProblem {
+  readonly code: string;
+  readonly text: string;
+}
+
 /** How one table of the initial load is doing. `estimate` is the planner's, or null. */
 export interface LoadedTable {
   rows: number;
@@ -54,8 +60,9 @@ export interface SourceReport {
   walStatus: string | null;
   /** Over the last half minute; null before that much is known. */
   walGrowthBytesPerSecond: number | null;
-  /** When the server gives the slot up if that goes on; null without a limit or without growth. */
+  /** When the slot is given up, by the server or by us, if that goes on; null without a limit or without growth. */
   walExhaustedInSeconds: number | null;
+  walProblem: WalProblem | null;
   /** Null until it was asked. */
   failover: FailoverReadiness | null;
   loadComplete: boolean;
@@ -85,6 +92,7 @@ export function newSourceReport(): SourceReport {
     walStatus: null,
     walGrowthBytesPerSecond: null,
     walExhaustedInSeconds: null,
+    walProblem: null,
     failover: null,
     loadComplete: false,
     load: {},

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { parseLsn } from '../../avro/position.ts';
 import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { SourceSettings } from './contract.ts';
+import { type GivenUp, readGivenUp } from './last-resort.ts';
 import { readTimelineSwitches, type TimelineSwitch } from './timeline.ts';
 
 /** What the source must know of its server before it streams. LSNs are numbers. */
@@ -15,9 +16,18 @@ export interface ServerState {
   readonly currentLsn: number;
   /** How far we once were, as it is noted in the database; null if nothing is noted. */
   readonly mark: { readonly generation: number; readonly endLsn: number } | null;
+  /** The slot was given up as the last resort, and that is not healed yet. */
+  readonly givenUp: GivenUp | null;
   /** Any 64-bit xid of the present. */
   readonly xidAnchor: number;
-  readonly slot: { readonly confirmedLsn: number; readonly status: string } | null;
+  readonly slot: {
+    readonly confirmedLsn: number;
+    readonly status: string;
+    /** Why the server has invalidated it, in its own word, where it says so. */
+    readonly invalidation?: string | null;
+  } | null;
+  /** The other database of the server in which the slot of that name is. */
+  readonly slotElsewhere: string | null;
   /** The heartbeat row's token as it is now; null if there is no such row. */
   readonly heartbeatToken: number | null;
   /** Of the publication's tables and options: a change of it changes the ordinals (P7). */
@@ -28,6 +38,9 @@ export interface ServerState {
 interface SlotRow {
   readonly confirmed: string | null;
   readonly status: string | null;
+  readonly invalidation: string | null;
+  readonly database: string | null;
+  readonly here: boolean;
 }
 
 const statusIntervalMaxMs = 10_000;
@@ -53,8 +66,9 @@ export async function readServerState(
               (SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout') AS sender_timeout`,
     );
     const slots = await client.query<SlotRow>(
-      `SELECT confirmed_flush_lsn::text AS confirmed, wal_status AS status
-       FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()`,
+      `SELECT confirmed_flush_lsn::text AS confirmed, wal_status AS status, to_jsonb(s) ->> 'invalidation_reason' AS invalidation,
+              database, database IS NOT DISTINCT FROM current_database() AS here
+       FROM pg_replication_slots s WHERE slot_name = $1`,
       [slot],
     );
     const [server] = rows;
@@ -67,8 +81,10 @@ export async function readServerState(
       timelineSwitches: timeline > 1 ? await readTimelineSwitches(database, timeline) : [],
       currentLsn: parseLsn(server.flushed),
       mark: await readMark(client, name),
+      givenUp: await readGivenUp(client, name),
       xidAnchor: Number(server.xmax),
       slot: slotState(slots.rows[0]),
+      slotElsewhere: slots.rows[0]?.here === false ? slots.rows[0].database : null,
       heartbeatToken: await readHeartbeatToken(client),
       publicationHash: await hashPublication(client, publication),
       statusIntervalMs:
@@ -82,8 +98,10 @@ export async function readServerState(
 }
 
 function slotState(row: SlotRow | undefined): ServerState['slot'] {
-  if (row === undefined || row.confirmed === null) return null;
-  return { confirmedLsn: parseLsn(row.confirmed), status: row.status ?? '' };
+  // A slot that is invalid has no confirmed position any more in some versions; it is there all the same.
+  if (row === undefined || !row.here || (row.confirmed === null && row.status !== 'lost')) return null;
+  const { confirmed, status, invalidation } = row;
+  return { confirmedLsn: confirmed === null ? 0 : parseLsn(confirmed), status: status ?? '', invalidation };
 }
 
 async function readHeartbeatToken(client: pg.Client): Promise<number | null> {

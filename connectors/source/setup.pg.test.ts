@@ -47,6 +47,7 @@ describe('setting up a source', () => {
       'schema concord with the table concord.heartbeat',
       'tables concord.snapshot_job and concord.snapshot_key',
       'table concord.source_state',
+      'table concord.slot_given_up',
       'replica identity of registration.appointment: the whole row',
       'publication concord of 6 tables',
       `replication slot ${settings.slot}`,

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { SourceSettings } from './contract.ts';
+import { readGivenUp } from './last-resort.ts';
 import { identifyingColumns, missingTable, tableName } from './route-columns.ts';
 import { sourceTables } from './source-tables.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from './sql.ts';
@@ -100,12 +101,22 @@ async function planSlot(client: Queryable, settings: SourceSettings): Promise<re
     settings.slot,
   ]);
   if (found.length > 0) return [];
+  const givenUp = (await readGivenUp(client, settings.name)) !== null;
   const { rows } = await client.query<{ version: number }>(
     `SELECT current_setting('server_version_num')::int AS version`,
   );
   // From PostgreSQL 17 on a slot can follow to a standby.
   const failover = (rows[0]?.version ?? 0) >= 170_000 ? ', false, false, true' : '';
   return [
+    // First, and by itself: from here on a slot of that name is a new one, which nobody has given up.
+    ...(givenUp
+      ? [
+          {
+            what: `forget that the slot ${settings.slot} was given up`,
+            sql: `DELETE FROM concord.slot_given_up WHERE source = ${quoteLiteral(settings.name)}`,
+          },
+        ]
+      : []),
     {
       what: `replication slot ${settings.slot}`,
       sql: `SELECT pg_create_logical_replication_slot(${quoteLiteral(settings.slot)}, 'pgoutput'${failover})`,

@@ -1,21 +1,8 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { typeOf } from '../../avro/codec.ts';
-import type { DecodedEvent } from '../../avro/envelope.ts';
-import type { ProgressRecord } from '../../avro/progress.ts';
-import { loadSchema } from '../../avro/schemas.ts';
-import { readLastRecords } from '../../topics/last-record.ts';
-import { readWholeTopics } from '../../topics/whole-topics.ts';
-import { findGap, type Healing, type HealParts, healSource } from './heal.ts';
-import { newSourceReport } from './report.ts';
-import {
-  currentLsn,
-  dependenciesOf,
-  openStage,
-  resumeSource,
-  type SourceStage,
-  startSource,
-} from './source.fixture.ts';
-import { dateText, type TopicPlaces } from './topic-places.ts';
+import { findGap, type HealParts, healSource } from './heal.ts';
+import { gapRecordOf, healPartsOf } from './replayed.fixture.ts';
+import { currentLsn, openStage, resumeSource, type SourceStage, startSource } from './source.fixture.ts';
+import { dateText } from './topic-places.ts';
 
 let stage: SourceStage;
 
@@ -30,26 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
-function healParts(): HealParts {
-  const { schemaOf, schemaIdOf, ...dependencies } = dependenciesOf(
-    stage.addresses,
-    stage.topics.connection,
-    newSourceReport(),
-  );
-  return {
-    ...dependencies,
-    schemaOf,
-    schemaIdOf,
-    readTopics: (places: TopicPlaces) =>
-      readWholeTopics(stage.topics.connection, places.topics, ({ topic, partition, records }) => {
-        for (const { key, value } of records) {
-          if (value === null) continue;
-          const event = typeOf(schemaOf(topic)).fromBuffer(value.subarray(5)) as DecodedEvent;
-          places.take(topic, partition, key?.toString('utf8') ?? '', event);
-        }
-      }),
-  };
-}
+const healParts = (): HealParts => healPartsOf(stage);
 
 async function run(): Promise<void> {
   const source = resumeSource(stage);
@@ -139,19 +107,12 @@ test('after a gap everything is told again, and what was deleted or moved in the
 });
 
 test('the gap stays on the progress topic, for receivers to know', async () => {
-  const key = `${stage.settings.name}|gap|2`;
-  const last = await readLastRecords(stage.topics.connection, stage.settings.progressTopic, { keys: [key] });
-  const value = last.get(key)?.value;
-  if (value === null || value === undefined) throw new Error('no gap record');
-  const record = typeOf(loadSchema('progress')).fromBuffer(value.subarray(5)) as ProgressRecord;
-  const { gap } = JSON.parse(record.jobs) as { gap: Healing };
-  expect(gap).toMatchObject({
+  expect(await gapRecordOf(stage, 2)).toMatchObject({
     cause: 'SLOT_MISSING',
     generation: 2,
     from: expect.stringMatching('/') as string,
     to: expect.stringMatching('/') as string,
   });
-  expect(record.position.generation).toBe(1);
   expect((await stage.progress())?.position.generation).toBe(2);
 });
 

@@ -55,4 +55,17 @@ CREATE TABLE IF NOT EXISTS concord.source_state (
   at timestamptz NOT NULL
 )`,
   },
+  {
+    // The last resort was taken: as long as the row is there, the source does not stream.
+    name: 'concord.slot_given_up',
+    what: 'table concord.slot_given_up',
+    sql: `CREATE SCHEMA IF NOT EXISTS concord;
+CREATE TABLE IF NOT EXISTS concord.slot_given_up (
+  source text PRIMARY KEY,
+  slot text NOT NULL,
+  at timestamptz NOT NULL DEFAULT now(),
+  retained_bytes bigint NOT NULL,
+  end_lsn pg_lsn NOT NULL
+)`,
+  },
 ];

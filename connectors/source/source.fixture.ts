@@ -38,6 +38,7 @@ export const testLimits: SourceLimits = {
   heartbeatIntervalMs: 500,
   queueBytesMax: 16_000_000,
   silenceMaxMs: 10_000,
+  retainedWalWarnBytes: 1_000_000_000,
 };
 
 export interface TestEvent extends DecodedEvent {

@@ -21,7 +21,7 @@ afterAll(async () => {
 test('what the server keeps for the slot is told, and why a failover would not be safe', async () => {
   const slot = `slot_${database.name}`;
   const report = newSourceReport();
-  const budget = new WalBudget(slot, report, quiet);
+  const budget = new WalBudget(slot, { retainedWalWarnBytes: 50_000 }, report, quiet);
   await budget.look(client);
   expect(report).toMatchObject({ walStatus: null, failover: null });
   await client.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
@@ -29,6 +29,7 @@ test('what the server keeps for the slot is told, and why a failover would not b
   await budget.look(client);
   expect(report.retainedWalBytes).toBeGreaterThan(100_000);
   expect(report.walStatus).toBe('reserved');
+  expect(report.walProblem).toMatchObject({ code: 'WAL_BUDGET_EXCEEDED' });
   expect(report.failover?.safe).toBe(false);
   expect(report.failover?.because.join()).toMatch(/failover/);
 });

@@ -23,8 +23,31 @@ export const sourceExplanations: readonly Explanation[] = [
     code: 'SLOT_LOST',
     title: 'The server has removed WAL that the slot needed',
     meaning:
-      'The source was away or slow for longer than `max_slot_wal_keep_size` allows, and the server gave the slot up. Changes are missing.',
+      'The source was away or slow for longer than `max_slot_wal_keep_size` or `idle_replication_slot_timeout` allows, and the server gave the slot up. Changes are missing.',
     remedy: `Raise max_slot_wal_keep_size, so that it does not happen again. ${healIt}`,
+  },
+  {
+    code: 'SLOT_GIVEN_UP',
+    title: 'The slot was given up before a disk was full',
+    meaning:
+      'The WAL that the database kept for the slot passed `limits.retainedWalMaxBytes`, and the source dropped the slot on purpose, as it was told to. The database is safe; what was changed since the named position was not captured.',
+    remedy: `Find out why the source did not keep up (Kafka away, the process stopped, a transaction that is open for days). ${healIt}`,
+  },
+  {
+    code: 'WAL_BUDGET_EXCEEDED',
+    title: 'The database keeps much WAL for our slot',
+    meaning:
+      'More than `limits.retainedWalWarnBytes`. Nothing is lost, but the disk of the database fills for as long as the source does not catch up, or as a transaction is open that began long ago.',
+    remedy:
+      'See what else `concord status` tells of that source, and pg_stat_activity for old transactions. To protect the disk whatever happens, set max_slot_wal_keep_size, or `limits.retainedWalMaxBytes`: both mean that the slot is given up some day.',
+  },
+  {
+    code: 'WAL_RUNNING_OUT',
+    title: 'The slot will soon be given up',
+    meaning:
+      'At the rate at which the retained WAL grows, the server (max_slot_wal_keep_size) or we (`limits.retainedWalMaxBytes`) give the slot up within the hour, or it is beyond its limit already. Changes would then be lost to us, and all tables must be read again.',
+    remedy:
+      'Let the source catch up now: see what else `concord status` tells of it. If it can not, raise the limit while the disk has room: ALTER SYSTEM SET max_slot_wal_keep_size, then SELECT pg_reload_conf().',
   },
   {
     code: 'SLOT_IN_USE',
@@ -53,6 +76,13 @@ export const sourceExplanations: readonly Explanation[] = [
     meaning:
       'The server identifies itself differently from the one that was streamed from. Its positions mean something else, so they can not be compared.',
     remedy: `If the wrong server is configured, correct \`database.url\`. ${healIt}`,
+  },
+  {
+    code: 'DATABASE_CHANGED',
+    title: 'The URL leads to another database of the same server',
+    meaning:
+      'The slot that was streamed from belongs to another database of this server. What was published describes that one, and nothing is known of the changes of this one.',
+    remedy: `If the wrong database is configured, correct \`database.url\`. Else drop the slot in the old database. ${healIt}`,
   },
   {
     code: 'TIMELINE_CHANGED',
