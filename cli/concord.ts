@@ -1,4 +1,10 @@
 #!/usr/bin/env node
 import { perform } from './program.ts';
 
+// Whoever reads our output may have read enough: `concord status | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 await perform(process.argv.slice(2));

@@ -88,7 +88,9 @@ function tellSource(source: SideStatus['source']): readonly string[] {
   if (walStatus !== null && (safeWalBytes !== null || growth !== null || walStatus !== 'reserved')) {
     const left = safeWalBytes === null ? '' : `, ${mebibytes(safeWalBytes)} left of max_slot_wal_keep_size`;
     const rate =
-      growth === null || Math.abs(growth) < 1024 ? '' : `, ${growth < 0 ? 'shrinking' : 'growing'} by ${mebibytes(Math.abs(growth))} a second`;
+      growth === null || Math.abs(growth) < 1024
+        ? ''
+        : `, ${growth < 0 ? 'shrinking' : 'growing'} by ${mebibytes(Math.abs(growth))} a second`;
     const eta =
       end === null
         ? ''

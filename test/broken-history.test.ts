@@ -10,6 +10,7 @@ import { healSource } from '../connectors/source/heal.ts';
 import type { SourceDependencies } from '../connectors/source/pipeline.ts';
 import { differencesOf, gapRecordOf, healPartsOf } from '../connectors/source/replayed.fixture.ts';
 import { newSourceReport } from '../connectors/source/report.ts';
+import { checkSource } from '../connectors/source/preflight.ts';
 import { setUpSource } from '../connectors/source/setup.ts';
 import { openStage, resumeSource, type SourceStage } from '../connectors/source/source.fixture.ts';
 import { watchWal } from '../connectors/source/wal-watch.ts';
@@ -126,7 +127,12 @@ test('a slot that was dropped stops the source, which says from where to where n
 test('a slot that was dropped and made anew stops the source', async () => {
   await dropSlot();
   await change();
-  await setUpSource({ connectionString: stage.database.url }, stage.settings);
+  // The set-up makes no slot for a source that has published: it would only hide the gap.
+  expect(await setUpSource({ connectionString: stage.database.url }, stage.settings)).toEqual([]);
+  expect((await checkSource({ connectionString: stage.database.url }, stage.settings)).map(({ code }) => code)).toEqual(
+    ['SLOT_MISSING'],
+  );
+  await query(`SELECT pg_create_logical_replication_slot('${stage.settings.slot}', 'pgoutput')`);
   expect((await answer()).code).toBe('gap SLOT_AHEAD_OF_CHECKPOINT');
   await heals('SLOT_AHEAD_OF_CHECKPOINT');
 });

@@ -13,7 +13,7 @@ import { goneRows, goneTuple } from './gone-rows.ts';
 import { routeColumns, tableName } from './route-columns.ts';
 import { readServerState, type ServerState } from './server-state.ts';
 import { readingSession } from './session.ts';
-import { setUpSource } from './setup.ts';
+import { makeSlot, setUpSource } from './setup.ts';
 import { BlockPool } from './slab.ts';
 import { TableWriter } from './table-writer.ts';
 import { TopicPlaces } from './topic-places.ts';
@@ -205,7 +205,13 @@ async function makeSlotAnew(settings: SourceSettings, database: pg.ClientConfig)
     }
     if (rows.length > 0) await client.query('SELECT pg_drop_replication_slot($1)', [settings.slot]);
   });
+  // What else is missing first: what the slot streams is published and identified rightly from its first byte.
   await setUpSource(database, settings);
+  await withClient(database, async (client) => {
+    const { rows } = await client.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [settings.slot]);
+    // A database in which nothing was ever published got its slot by the set-up.
+    if (rows.length === 0) await makeSlot(client, settings);
+  });
 }
 
 async function withClient<T>(database: pg.ClientConfig, act: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -2,8 +2,9 @@ import pg from 'pg';
 import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import { maskDigits } from '../../runtime/mask.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
+import { readGivenUp, tellGivenUp } from './last-resort.ts';
 import { identifyingColumns, routeColumns, tableName } from './route-columns.ts';
-import { publishedTables } from './setup.ts';
+import { hasPublished, publishedTables } from './setup.ts';
 import { quoteIdentifier, quoteTable } from './sql.ts';
 import { type CatalogTable, readTable } from './table-catalog.ts';
 
@@ -119,16 +120,30 @@ async function serverFindings(client: pg.Client, settings: SourceSettings): Prom
   if (slot?.active !== true && server.senders >= server.senders_max) {
     find('SENDERS_EXHAUSTED', `All ${server.senders_max} WAL senders are in use.`, 'Raise max_wal_senders.');
   }
-  findings.push(...(await slotFindings(client, settings.slot, slot)));
+  findings.push(...(await slotFindings(client, settings, slot)));
   return findings;
 }
 
 async function slotFindings(
   client: pg.Client,
-  name: string,
+  { name: source, slot: name }: SourceSettings,
   slot: SlotState | null,
 ): Promise<readonly SourceFinding[]> {
+  // Who may not look at our schema is told so by the findings on privileges.
+  const { rows: may } = await client.query<{ look: boolean }>(
+    `SELECT CASE WHEN to_regnamespace('concord') IS NULL THEN true WHEN NOT has_schema_privilege('concord', 'USAGE') THEN false
+       ELSE coalesce(has_table_privilege(to_regclass('concord.slot_given_up')::oid, 'SELECT'), true)
+         AND coalesce(has_table_privilege(to_regclass('concord.source_state')::oid, 'SELECT'), true) END AS look`,
+  );
+  const looks = may[0]?.look === true;
+  const givenUp = looks ? await readGivenUp(client, source) : null;
+  const heal = `Run \`concord snapshot --heal ${source}\`, if this is the database to go on with.`;
+  if (givenUp !== null) return [{ code: 'SLOT_GIVEN_UP', text: tellGivenUp(source, name, givenUp), remedy: heal }];
   if (slot === null) {
+    if (looks && (await hasPublished(client, source))) {
+      const text = `The replication slot ${name} is gone, and ${source} has published before: what was changed since is no longer held for us.`;
+      return [{ code: 'SLOT_MISSING', text, remedy: heal }];
+    }
     return [
       { code: 'SLOT_NOT_MADE', text: `The replication slot ${name} does not exist.`, remedy: 'Run `concord init`.' },
     ];

@@ -113,7 +113,7 @@ async function readHeartbeatToken(client: pg.Client): Promise<number | null> {
   return rows[0] === undefined ? null : Number(rows[0].token);
 }
 
-async function readMark(client: pg.Client, source: string): Promise<ServerState['mark']> {
+export async function readMark(client: Pick<pg.ClientBase, 'query'>, source: string): Promise<ServerState['mark']> {
   const { rows: there } = await client.query<{ there: boolean }>(
     `SELECT to_regclass('concord.source_state') IS NOT NULL AS there`,
   );

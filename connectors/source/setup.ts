@@ -3,6 +3,7 @@ import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { SourceSettings } from './contract.ts';
 import { readGivenUp } from './last-resort.ts';
 import { identifyingColumns, missingTable, tableName } from './route-columns.ts';
+import { readMark } from './server-state.ts';
 import { sourceTables } from './source-tables.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from './sql.ts';
 import { readTable } from './table-catalog.ts';
@@ -96,32 +97,37 @@ export async function publishedTables(client: Queryable, publication: string): P
   return new Set(rows.map((row) => tableName({ schema: row.schemaname, table: row.tablename })));
 }
 
+/**
+ * Only for a source that has published nothing yet. One that has lost its slot, or given it up, must be healed: a slot
+ * made by the way would hold nothing of what was missed, and only hide that it was.
+ */
 async function planSlot(client: Queryable, settings: SourceSettings): Promise<readonly SetupStep[]> {
   const { rows: found } = await client.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [
     settings.slot,
   ]);
-  if (found.length > 0) return [];
-  const givenUp = (await readGivenUp(client, settings.name)) !== null;
+  if (found.length > 0 || (await hasPublished(client, settings.name))) return [];
+  return [{ what: `replication slot ${settings.slot}`, sql: await slotSql(client, settings.slot) }];
+}
+
+/** Makes the slot, which must not be there. From here on a slot of that name is a new one, which nobody has given up. */
+export async function makeSlot(client: Queryable, settings: SourceSettings): Promise<void> {
+  // First, and by itself: a slot can not be made in a transaction that writes.
+  await client.query('DELETE FROM concord.slot_given_up WHERE source = $1', [settings.name]);
+  await client.query(await slotSql(client, settings.slot));
+}
+
+/** Whether the source has ever committed anything to its topics, as its database knows. */
+export async function hasPublished(client: Queryable, source: string): Promise<boolean> {
+  return (await readGivenUp(client, source)) !== null || (await readMark(client, source)) !== null;
+}
+
+async function slotSql(client: Queryable, slot: string): Promise<string> {
   const { rows } = await client.query<{ version: number }>(
     `SELECT current_setting('server_version_num')::int AS version`,
   );
   // From PostgreSQL 17 on a slot can follow to a standby.
   const failover = (rows[0]?.version ?? 0) >= 170_000 ? ', false, false, true' : '';
-  return [
-    // First, and by itself: from here on a slot of that name is a new one, which nobody has given up.
-    ...(givenUp
-      ? [
-          {
-            what: `forget that the slot ${settings.slot} was given up`,
-            sql: `DELETE FROM concord.slot_given_up WHERE source = ${quoteLiteral(settings.name)}`,
-          },
-        ]
-      : []),
-    {
-      what: `replication slot ${settings.slot}`,
-      sql: `SELECT pg_create_logical_replication_slot(${quoteLiteral(settings.slot)}, 'pgoutput'${failover})`,
-    },
-  ];
+  return `SELECT pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput'${failover})`;
 }
 
 async function withClient<T>(database: pg.ClientConfig, act: (client: pg.Client) => Promise<T>): Promise<T> {
