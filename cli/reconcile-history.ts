@@ -1,8 +1,9 @@
 import { Command } from 'commander';
-import { readRuns, type RunSummary } from '../reconcile/history.ts';
+import { readReport, readRuns, type RunSummary } from '../reconcile/history.ts';
 import { readRepairs } from '../reconcile/repair-ledger.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
-import { print, printJson, printTable } from './output.ts';
+import { print, printJson, printTable, UsageError } from './output.ts';
+import { writeFiles } from './reconcile-files.ts';
 import { wholeNumber } from './reconcile-options.ts';
 
 interface ListOptions extends CommonOptions {
@@ -50,6 +51,33 @@ export function repairsCommand(): Command {
       if (repairs.length > 0) print('Each row with its values before and after is in metering.repair_row.');
     },
   );
+}
+
+/** `concord reconcile page`: the page of a run that is kept, to the letter as it was. */
+export function pageCommand(): Command {
+  return withCommonOptions(
+    new Command('page')
+      .description('write the page about a run that is kept')
+      .argument('<run>', 'its number, as `concord reconcile history` shows it')
+      .argument('<file>'),
+  )
+    .option('--reveal', 'show MPAN cores unmasked')
+    .action(async (run: string, file: string, _options: unknown, self: Command) => {
+      const options = self.optsWithGlobals<CommonOptions & { reveal?: boolean }>();
+      const { metering, registration } = settingsOf(options);
+      const place = { metering: metering.database, source: registration.name };
+      const runId = wholeNumber('<run>', run, 1, Number.MAX_SAFE_INTEGER);
+      const report = await readReport(place.metering, place.source, runId);
+      if (report === null) {
+        throw new UsageError(
+          `There is no run ${run} that could compare. \`concord reconcile history\` lists the runs.`,
+        );
+      }
+      const files = { html: file, ...(options.reveal === true ? { reveal: true } : {}) };
+      await writeFiles(place, files, { runId, proof: { report } });
+      if (options.json === true) printJson({ run: runId, file });
+      else print(`The page about run ${runId} is in ${file}.`);
+    });
 }
 
 function listing(name: string, description: string): Command {

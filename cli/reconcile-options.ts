@@ -7,6 +7,7 @@ import { programVersion, type Settings } from './settings.ts';
 export interface ReconcileOptions extends CommonOptions {
   readonly table?: string;
   readonly csv?: string;
+  readonly html?: string;
   readonly every?: string;
   readonly limit: string;
   readonly workers: string;

@@ -71,7 +71,6 @@ export function printReport(report: ReconcileReport): void {
   );
   print('');
   printEquations(report);
-  printRules(report);
   const shown = differences.filter(({ cause }) => cause !== 'rejected' && cause !== 'held' && cause !== 'loading');
   if (shown.length > 0) {
     print('');
@@ -82,6 +81,7 @@ export function printReport(report: ReconcileReport): void {
     );
     if (unexplained > shown.length) print(`… and ${count(unexplained - shown.length, 'row')} more.`);
   }
+  printRules(report);
   print('');
   print(`It took ${seconds.toFixed(1)} s.`);
 }
@@ -103,13 +103,17 @@ function printEquations({ tables, events, closes }: ReconcileReport): void {
 }
 
 function printRules({ tables }: ReconcileReport): void {
-  const rules = tables.flatMap(({ table, rules: byCode }) =>
-    Object.entries(byCode).map(([code, rows]) => [table, code, rows] as const),
-  );
+  const rules = tables
+    .flatMap(({ table, rules: byCode }) => Object.entries(byCode).map(([code, rows]) => [table, code, rows] as const))
+    .sort(([, , more], [, , less]) => less - more);
   if (rules.length === 0) return;
   print('');
-  printTable(['refused rows of', 'by rule', 'rows'], rules, '');
+  printTable(['refused rows of', 'by rule', 'rows'], rules.slice(0, rulesShown), '');
+  if (rules.length > rulesShown)
+    print(`… and ${count(rules.length - rulesShown, 'rule')} more: --html shows them all.`);
 }
+
+const rulesShown = 10;
 
 function itemsOf({ items, values }: Difference): string {
   return items

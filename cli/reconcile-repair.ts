@@ -1,6 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { csvOf } from '../reconcile/csv.ts';
-import { maskedRepairRow, maskedReport } from '../reconcile/masked.ts';
+import { maskedRepairRow } from '../reconcile/masked.ts';
 import type { ReconcileSettings } from '../reconcile/point-view.ts';
 import { sendAgain } from '../reconcile/repair.ts';
 import { endRepair, openRepair, type RepairState } from '../reconcile/repair-ledger.ts';
@@ -11,6 +9,7 @@ import { explanationOf } from '../runtime/codes.ts';
 import { Fault } from '../runtime/fault.ts';
 import { exit, print, printJson, printTable } from './output.ts';
 import { printReport, type ProgressLine } from './reconcile-page.ts';
+import { writeFiles } from './reconcile-files.ts';
 import type { ReconcileOptions } from './reconcile-options.ts';
 import { type KeptRun, runReconcile } from './reconcile-run.ts';
 import type { Settings } from './settings.ts';
@@ -44,9 +43,9 @@ export async function repair(repairing: Repairing, found: KeptRun): Promise<numb
   const plan = planRepair(proof.open);
   const unexplained = proof.report.tables.reduce((sum, table) => sum + table.unexplained, 0);
   const base = { id: null, rows: plan.rows, jobs: [], found: proof.report.point };
-  if (unexplained === 0) return tell(repairing, proof, { ...base, state: 'nothing' });
-  if (unexplained > wanted.listedMax) return tell(repairing, proof, { ...base, state: 'too-many' });
-  if (options.yes !== true) return tell(repairing, proof, { ...base, state: 'planned' });
+  if (unexplained === 0) return tell(repairing, found, { ...base, state: 'nothing' });
+  if (unexplained > wanted.listedMax) return tell(repairing, found, { ...base, state: 'too-many' });
+  if (options.yes !== true) return tell(repairing, found, { ...base, state: 'planned' });
   if (options.json !== true) printPlan(plan.rows, options);
   return send(repairing, found, plan);
 }
@@ -63,7 +62,7 @@ async function send(repairing: Repairing, { runId, proof }: KeptRun, plan: Repai
     line.clear();
     const state = stillOpen(again.proof, plan.rows) === 0 ? 'proved' : 'unproved';
     await endRepair(metering, id, { state, problem: null, provedByRunId: again.runId });
-    return tell(repairing, again.proof, { state, id, rows: plan.rows, jobs, found: proof.report.point });
+    return await tell(repairing, again, { state, id, rows: plan.rows, jobs, found: proof.report.point });
   } catch (error) {
     const problem = error instanceof Fault ? `${error.code}: ${error.message}` : 'It was interrupted.';
     // A source that only waits may still do it: the next comparison tells.
@@ -80,10 +79,9 @@ function stillOpen({ open }: Proof, rows: readonly RepairRow[]): number {
   );
 }
 
-function tell({ options, wanted }: Repairing, proof: Proof, repaired: RepairReport): number {
-  const report = options.reveal === true ? proof.report : maskedReport(proof.report);
+async function tell({ options, wanted }: Repairing, run: KeptRun, repaired: RepairReport): Promise<number> {
+  const report = await writeFiles(wanted, options, run);
   const rows = options.reveal === true ? repaired.rows : repaired.rows.map(maskedRepairRow);
-  if (options.csv !== undefined) writeFileSync(options.csv, csvOf(report));
   if (options.json === true) printJson({ ...report, repair: { ...repaired, rows } });
   else {
     printReport(report);

@@ -1,8 +1,5 @@
 import { Command } from 'commander';
-import { writeFileSync } from 'node:fs';
 import { entityTables } from '../connectors/metering/entities.ts';
-import { csvOf } from '../reconcile/csv.ts';
-import { maskedReport } from '../reconcile/masked.ts';
 import type { ReconcileSettings } from '../reconcile/point-view.ts';
 import type { ReconcileReport } from '../reconcile/report.ts';
 import { pause } from '../runtime/clock.ts';
@@ -10,8 +7,9 @@ import { untilInterrupted } from './interruption.ts';
 import { settingsOf, withCommonOptions } from './options.ts';
 import { exit, printJson } from './output.ts';
 import { printReport, ProgressLine } from './reconcile-page.ts';
-import { historyCommand, repairsCommand } from './reconcile-history.ts';
+import { historyCommand, pageCommand, repairsCommand } from './reconcile-history.ts';
 import { checkTogether, durationMs, type ReconcileOptions, wantedOf } from './reconcile-options.ts';
+import { writeFiles } from './reconcile-files.ts';
 import { repair } from './reconcile-repair.ts';
 import { runReconcile } from './reconcile-run.ts';
 import type { Settings } from './settings.ts';
@@ -23,6 +21,7 @@ export function reconcileCommand(): Command {
   )
     .option('--table <name>', `only one of ${Object.keys(entityTables).join(', ')}`)
     .option('--csv <file>', 'write the differences to a file of comma-separated values')
+    .option('--html <file>', 'write a page about the run, complete in itself, for people')
     .option('--every <time>', 'again and again, so long apart: 30s, 10m, 1h')
     .option('--repair', 'show what sending the unexplained rows again would change; nothing is changed without --yes')
     .option('--yes', 'with --repair: send them, wait for them, and compare again')
@@ -45,7 +44,7 @@ export function reconcileCommand(): Command {
         if (everyMs !== null) await pause(everyMs, signal);
       } while (everyMs !== null && !signal.aborted);
     });
-  for (const one of [historyCommand(), repairsCommand()]) command.addCommand(one);
+  for (const one of [historyCommand(), pageCommand(), repairsCommand()]) command.addCommand(one);
   return command;
 }
 
@@ -60,8 +59,7 @@ async function runOnce(
     const found = await runReconcile(settings, wanted, (text) => line.tell(text), signal);
     line.clear();
     if (options.repair === true) return await repair({ settings, wanted, options, line, signal }, found);
-    const report = options.reveal === true ? found.proof.report : maskedReport(found.proof.report);
-    if (options.csv !== undefined) writeFileSync(options.csv, csvOf(report));
+    const report = await writeFiles(wanted, options, found);
     if (options.json === true) printJson(report);
     else printReport(report);
     return codeOf(report);

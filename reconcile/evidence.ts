@@ -1,5 +1,6 @@
 import type { Cause, Explanation, RowSides } from './agreement.ts';
-import { type BothSides } from './rows.ts';
+import { type Place, placesOf } from './places.ts';
+import type { BothSides, ItemTexts } from './rows.ts';
 
 /** What is known of the source besides its rows, from its last progress record. */
 export interface SourceProgress {
@@ -28,9 +29,11 @@ export interface Finding {
   readonly there: ItemTexts | null;
   /** The store's versions, the one that is closest to the source's row first. */
   readonly here: readonly ItemTexts[];
+  /** Whom it concerns. */
+  readonly place: Place;
+  /** The day (UTC) on which the store's version was applied. */
+  readonly day: string | null;
 }
-
-export type ItemTexts = readonly (string | null)[];
 
 interface SourceDetails {
   readonly key: string;
@@ -71,7 +74,12 @@ export async function examine(
   const after = grouped(later.rows);
   const laneKeys = new Set([...sourceRows.rows, ...storeRows.rows].map((row) => row.lane_key));
   const letters = await deadLetters(both, source, [...laneKeys]);
-  return rows.map((row) => {
+  const places = await placesOf(
+    both,
+    both.source.table,
+    rows.map(({ key }) => there.get(key)?.items ?? here.get(key)?.[0]?.items ?? null),
+  );
+  return rows.map((row, at) => {
     const inSource = there.get(row.key) ?? null;
     const inStore = here.get(row.key) ?? [];
     const since = after.get(row.key) ?? [];
@@ -91,6 +99,8 @@ export async function examine(
       items: inSource === null || closest === null ? {} : differingItems(both, inSource.items, closest.items),
       movedOn: since.length > 0,
       there: inSource?.items ?? null,
+      place: places[at] ?? { distributor: null, supplier: null },
+      day: closest?.applied_at?.toISOString().slice(0, 10) ?? null,
       here: closest === null ? [] : [closest, ...inStore.filter((one) => one !== closest)].map(({ items }) => items),
     };
   });

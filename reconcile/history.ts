@@ -1,5 +1,6 @@
 import { formatLsn } from '../avro/position.ts';
 import { type DatabaseSettings, withDatabase } from '../runtime/postgres.ts';
+import type { ReconcileReport } from './report.ts';
 import { applicationName } from './sessions.ts';
 
 /** `table`: of some tables only. `since`: what has changed since an earlier run. */
@@ -53,6 +54,23 @@ export async function readRuns(
       [source, before, limit],
     );
     return rows.toReversed().map(summaryOf);
+  });
+}
+
+/** What a run said; null if there is no such run, or it could say nothing. */
+export async function readReport(
+  metering: DatabaseSettings,
+  source: string,
+  runId: number,
+): Promise<ReconcileReport | null> {
+  return withDatabase(metering, applicationName, async (client) => {
+    const { rows } = await client.query<{ document: ReconcileReport }>(
+      `SELECT document FROM metering.reconcile_run WHERE source = $1 AND run_id = $2 AND verdict <> 'failed'`,
+      [source, runId],
+    );
+    const report = rows[0]?.document ?? null;
+    // A run of an older version had no breakdown.
+    return report === null ? null : { ...report, breakdown: report.breakdown ?? [] };
   });
 }
 

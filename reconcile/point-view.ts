@@ -4,6 +4,7 @@ import type { StoredEntity } from '../connectors/metering/entities.ts';
 import { Fault } from '../runtime/fault.ts';
 import { databaseFault, type DatabaseSettings } from '../runtime/postgres.ts';
 import { standingOf } from './agreement.ts';
+import { type BreakdownLine, refusedBreakdown } from './breakdown.ts';
 import { compareTable, type OpenRow, type TableComparison } from './comparison.ts';
 import type { Buckets } from './digests.ts';
 import { examine, type SourceProgress } from './evidence.ts';
@@ -46,6 +47,8 @@ export interface Compared extends TableComparison {
   readonly table: ReconciledTable;
   readonly refused: readonly Difference[];
   readonly rules: Readonly<Record<string, number>>;
+  /** Of the refused rows. */
+  readonly breakdown: readonly BreakdownLine[];
   /** Below the smallest LSN of an event that the snapshot does not see (P25). */
   readonly through: number;
   readonly unexplained: OpenRow[];
@@ -144,7 +147,8 @@ export class PointView {
     const comparison = await compareTable(both, buckets, this.#progress, source, listedMax);
     const { refused, rules } = await refusedOf(both, listedMax);
     const through = Math.min(this.#point.lsn, buckets.horizon) - 1;
-    return { ...comparison, table, refused, rules, through, unexplained: [] };
+    const breakdown = table.laneKey === null ? [] : await refusedBreakdown(both.storeClient, both.store);
+    return { ...comparison, table, refused, rules, breakdown, through, unexplained: [] };
   }
 
   async #waitForStore(): Promise<void> {

@@ -1,6 +1,7 @@
 import { formatLsn } from '../avro/position.ts';
 import type { StoredEntity } from '../connectors/metering/entities.ts';
 import { monotonicMs } from '../runtime/clock.ts';
+import { unexplainedBreakdown } from './breakdown.ts';
 import type { OpenRow } from './comparison.ts';
 import type { Finding, SourceProgress } from './evidence.ts';
 import { type Compared, onPoint, type ReconcileDependencies, type ReconcileSettings } from './point-view.ts';
@@ -44,6 +45,13 @@ export async function reconcile(settings: ReconcileSettings, dependencies: Recon
     point: { ...at.point, generation: progress.generation },
     tables: reports,
     differences: at.compared.flatMap((one) => differencesOf(one, settings.listedMax)),
+    breakdown: at.compared.flatMap(({ table, unexplained, breakdown }) => [
+      ...unexplainedBreakdown(
+        table,
+        unexplained.map(({ finding }) => finding),
+      ),
+      ...breakdown,
+    ]),
     events,
     closes: events.closes && reports.every((one) => one.closes),
     seconds: Math.round(monotonicMs() - startedAt) / 1000,

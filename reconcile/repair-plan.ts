@@ -2,8 +2,9 @@ import type { StoredEntity } from '../connectors/metering/entities.ts';
 import type { SnapshotKey } from '../connectors/source/job-table.ts';
 import { identifyingColumns } from '../connectors/source/route-columns.ts';
 import type { Cause } from './agreement.ts';
-import type { Finding, ItemTexts } from './evidence.ts';
+import type { Finding } from './evidence.ts';
 import type { OpenTable } from './reconcile.ts';
+import type { ItemTexts } from './rows.ts';
 import type { ReconciledTable } from './tables.ts';
 
 /** What a repair makes of an item in the store. */

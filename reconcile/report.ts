@@ -1,4 +1,5 @@
 import type { Cause, Explanation } from './agreement.ts';
+import type { BreakdownLine } from './breakdown.ts';
 import type { ItemValues } from './evidence.ts';
 import type { SideTally } from './tally.ts';
 
@@ -9,6 +10,8 @@ export interface ReconcileReport {
   readonly tables: readonly TableReport[];
   /** The unexplained ones first; of each table at most so many as were asked for. */
   readonly differences: readonly Difference[];
+  /** Rows that do not agree, by distributor, supplier, rule and day. */
+  readonly breakdown: readonly BreakdownLine[];
   readonly events: EventsBalance;
   readonly closes: boolean;
   readonly seconds: number;

@@ -17,6 +17,9 @@ export interface StoreRow {
   readonly outcome: StoreTrouble['outcome'] | null;
 }
 
+/** A row as texts, in the order of its table's items. */
+export type ItemTexts = readonly (string | null)[];
+
 const rowsPerFetch = 5_000;
 
 /** Rows of a query, a few at a time, however many there are. */

@@ -107,24 +107,28 @@ export class StoreSide {
 
   /** key, outcome, rule codes: some of the refused rows (`$1`: how many). */
   refused(): string {
-    return `SELECT d.key, d.outcome, coalesce(
-          (SELECT r.rule_codes FROM metering.rejection r WHERE r.lane_key = d.lane_key AND r.entity = '${this.table.entity}'
-             AND r.entity_key = d.key AND r.status = 'open' ORDER BY r.generation DESC, r.lsn DESC, r.ordinal DESC LIMIT 1),
-          (SELECT h.rule_codes FROM metering.held h WHERE h.lane_key = d.lane_key AND h.entity = '${this.table.entity}'
-             AND h.entity_key = d.key ORDER BY h.generation DESC, h.lsn DESC, h.ordinal DESC LIMIT 1), '{}') AS codes
+    return `SELECT d.key, d.outcome, ${this.#codes} AS codes
       FROM (${this.#troubles()}) d ORDER BY d.key LIMIT $1`;
   }
 
   /** code, rows: refused rows by each of their broken rules. */
   refusedByRule(): string {
     return `SELECT code, count(*)::text AS rows FROM (
-        SELECT DISTINCT d.lane_key, d.key, unnest(coalesce(
-          (SELECT r.rule_codes FROM metering.rejection r WHERE r.lane_key = d.lane_key AND r.entity = '${this.table.entity}'
-             AND r.entity_key = d.key AND r.status = 'open' ORDER BY r.generation DESC, r.lsn DESC, r.ordinal DESC LIMIT 1),
-          (SELECT h.rule_codes FROM metering.held h WHERE h.lane_key = d.lane_key AND h.entity = '${this.table.entity}'
-             AND h.entity_key = d.key ORDER BY h.generation DESC, h.lsn DESC, h.ordinal DESC LIMIT 1), '{}')) AS code
+        SELECT DISTINCT d.lane_key, d.key, unnest(${this.#codes}) AS code
         FROM (${this.#troubles()}) d) c
       GROUP BY code ORDER BY count(*) DESC, code`;
+  }
+
+  /** standing, rules, distributor, supplier, day, rows: refused rows by whom they concern (`$1`: at most so many lines). */
+  refusedBreakdown(): string {
+    const has = (name: string): boolean => this.table.items.some((item) => item.name === name);
+    const told = (name: string): string => (has(name) ? `coalesce(d.event ->> '${name}', p.${name})` : `p.${name}`);
+    const point = has('mpan_core') ? `d.event ->> 'mpan_core'` : 'NULL';
+    return `SELECT outcome AS standing, codes AS rules, distributor, supplier, day, count(*)::int AS rows
+      FROM (SELECT d.outcome, ${this.#codes} AS codes, ${told('distributor_mpid')} AS distributor, ${told('supplier_mpid')} AS supplier,
+          (to_timestamp((d.event -> 'source' ->> 'sourceTime')::bigint / 1000000.0) AT TIME ZONE 'Europe/London')::date::text AS day
+        FROM (${this.#troubles()}) d LEFT JOIN metering.metering_point p ON p.mpan_core = ${point}) r
+      GROUP BY 1, 2, 3, 4, 5 ORDER BY count(*) DESC, 1, 2, 3, 4, 5 LIMIT $1`;
   }
 
   #digests(buckets: number, later: string, from: string): string {
@@ -144,7 +148,7 @@ export class StoreSide {
   }
 
   #troubles(condition = 'true'): string {
-    return `SELECT t.lane_key, t.entity_key COLLATE "C" AS key,
+    return `SELECT t.lane_key, t.entity_key COLLATE "C" AS key, t.event,
         CASE WHEN t.event ->> 'recordType' <> 'delete' THEN ${digestSql(this.table, this.#event)} END AS h_event,
         coalesce((SELECT CASE WHEN h.due IS NULL THEN 'loading' ELSE 'held' END FROM metering.held h
           WHERE h.lane_key = t.lane_key AND h.entity = t.entity AND h.entity_key = t.entity_key
@@ -162,6 +166,15 @@ export class StoreSide {
     if (this.table.laneKey === null) return versions;
     const chosen = condition === 'true' ? 'true' : 't.entity_key = ANY ($1::text[])';
     return `${versions} UNION ALL SELECT key, lane_key, h_event::text, outcome FROM (${this.#troubles(chosen)}) e`;
+  }
+
+  /** The broken rules of a refused row `d`. */
+  get #codes(): string {
+    return `coalesce(
+          (SELECT r.rule_codes FROM metering.rejection r WHERE r.lane_key = d.lane_key AND r.entity = '${this.table.entity}'
+             AND r.entity_key = d.key AND r.status = 'open' ORDER BY r.generation DESC, r.lsn DESC, r.ordinal DESC LIMIT 1),
+          (SELECT h.rule_codes FROM metering.held h WHERE h.lane_key = d.lane_key AND h.entity = '${this.table.entity}'
+             AND h.entity_key = d.key ORDER BY h.generation DESC, h.lsn DESC, h.ordinal DESC LIMIT 1), '{}')`;
   }
 
   get #hasKey(): string {

@@ -1,0 +1,43 @@
+import type pg from 'pg';
+import type { Cause } from './agreement.ts';
+import type { Finding } from './evidence.ts';
+import type { StoreSide } from './store-side.ts';
+import type { ReconciledTable } from './tables.ts';
+
+/** Rows that do not agree, by who they concern: what the page drills down into. */
+export interface BreakdownLine {
+  readonly table: string;
+  readonly standing: 'rejected' | 'held' | 'loading' | 'unexplained';
+  /** Of unexplained rows. */
+  readonly cause: Cause | null;
+  /** Broken rules of refused rows. */
+  readonly rules: readonly string[];
+  readonly distributor: string | null;
+  readonly supplier: string | null;
+  /** The day of the refused event's source time in Europe/London, or on which the store's version was applied. */
+  readonly day: string | null;
+  readonly rows: number;
+}
+
+/** Of more combinations than this only the largest are told. */
+const linesMax = 2_000;
+
+/** Refused rows, counted in the store. */
+export async function refusedBreakdown(client: pg.Client, store: StoreSide): Promise<readonly BreakdownLine[]> {
+  const { rows } = await client.query<Omit<BreakdownLine, 'table' | 'cause'>>(store.refusedBreakdown(), [linesMax]);
+  return rows.map((row) => ({ table: store.table.entity, cause: null, ...row }));
+}
+
+/** Unexplained rows by the same questions, the largest first. */
+export function unexplainedBreakdown(table: ReconciledTable, findings: readonly Finding[]): readonly BreakdownLine[] {
+  const lines = new Map<string, BreakdownLine>();
+  for (const { cause, place, day } of findings) {
+    const name = JSON.stringify([cause, place, day]);
+    const rows = (lines.get(name)?.rows ?? 0) + 1;
+    lines.set(name, { table: table.entity, standing: 'unexplained', cause, rules: [], ...place, day, rows });
+  }
+  return [...lines.entries()]
+    .sort(([a, one], [b, other]) => other.rows - one.rows || (a < b ? -1 : 1))
+    .slice(0, linesMax)
+    .map(([, line]) => line);
+}
