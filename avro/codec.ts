@@ -148,7 +148,8 @@ export function createDecoder<Value = DecodedEvent>(
 function createRead<Value>(schema: RecordSchema, writer: Type): Read<Value> {
   const reader = typeOf(schema);
   const isSame = layoutOf(reader) === layoutOf(writer);
-  const compiled = isSame ? compileReader(schema) : null;
+  // What is compiled reads longs as numbers; a mirrored table has all 64 bits.
+  const compiled = isSame && schema.postgres === undefined ? compileReader(schema) : null;
   if (compiled !== null) return compiled as Read<Value>;
   const resolver = isSame ? undefined : reader.createResolver(writer);
   return (bytes, start, end) => reader.fromBuffer(bytes.subarray(start, end), resolver) as Value;

@@ -3,7 +3,7 @@ import type { FieldType, RecordSchema, SchemaField } from './schemas.ts';
 /** One difference of two versions of a schema. `field` is a path such as `source.lsn`. */
 export interface SchemaDifference {
   readonly field: string;
-  readonly change: 'added' | 'removed' | 'type' | 'default' | 'doc' | 'owner' | 'classification';
+  readonly change: 'added' | 'removed' | 'type' | 'default' | 'doc' | 'owner' | 'classification' | 'postgres';
   /** As JSON; null where there is nothing. */
   readonly before: string | null;
   readonly after: string | null;
@@ -25,7 +25,7 @@ export function differencesBetween(before: RecordSchema, after: RecordSchema, pa
 function fieldDifferences(old: SchemaField, now: SchemaField, field: string): SchemaDifference[] {
   const [oldRecord, newRecord] = [recordOf(old.type), recordOf(now.type)];
   const nested = oldRecord !== null && newRecord !== null;
-  const attributes = ['type', 'default', 'doc', 'owner', 'classification'] as const;
+  const attributes = ['type', 'default', 'doc', 'owner', 'classification', 'postgres'] as const;
   return [
     ...(nested ? differencesBetween(oldRecord, newRecord, field) : []),
     ...attributes.flatMap((change): SchemaDifference[] => {

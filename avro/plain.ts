@@ -12,6 +12,9 @@ export function plainValue(schema: RecordSchema, value: Readonly<Record<string, 
 
 function plain(type: FieldType, value: unknown, named: ReadonlyMap<string, RecordSchema>): unknown {
   if (value === null || value === undefined) return null;
+  // What JSON's numbers lose, and what JSON has no word for.
+  if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value))) return String(value);
+  if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`;
   const present = isUnion(type) ? presentType(type) : type;
   if (typeof present === 'string') {
     const record = named.get(present);

@@ -40,6 +40,8 @@ export interface SchemaField {
   /** Who owns the item, in the words of the interface definition. */
   readonly owner: string;
   readonly classification: 'public' | 'PII restricted';
+  /** Of a mirrored table's item: its column, the column's type, and its type in the store, as SQL. */
+  readonly postgres?: { readonly column: string; readonly type: string; readonly stored: string } | undefined;
 }
 
 export interface RecordSchema {
@@ -47,6 +49,8 @@ export interface RecordSchema {
   readonly name: string;
   readonly namespace?: string | undefined;
   readonly doc: string;
+  /** Of a mirrored table: where it is in its source, and its primary key. */
+  readonly postgres?: { readonly schema: string; readonly table: string; readonly key: readonly string[] } | undefined;
   readonly fields: readonly SchemaField[];
 }
 
@@ -92,6 +96,18 @@ export function loadSchema(name: SchemaName): RecordSchema {
   const schema = parseSchema(readFileSync(join(avroDirectory(), 'schemas', `${name}.avsc`), 'utf8'));
   loaded.set(name, schema);
   return schema;
+}
+
+/** A schema of ours by its name, or one that was generated. */
+export function recordSchemaOf(schema: SchemaName | RecordSchema): RecordSchema {
+  return typeof schema === 'string' ? loadSchema(schema) : schema;
+}
+
+/** What a schema is called in what people read. */
+export function titleOf(schema: SchemaName | RecordSchema): string {
+  if (typeof schema === 'string') return `${schema}.avsc`;
+  const { postgres, name } = schema;
+  return postgres === undefined ? name : `the schema of ${postgres.schema}.${postgres.table}`;
 }
 
 /** Throws when the text is not a record schema with owner and classification on every field. */

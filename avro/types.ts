@@ -77,6 +77,7 @@ export function decodeDecimal(bytes: Buffer): number {
 export function avroType(schema: RecordSchema): avsc.Type {
   return Type.forSchema(schema as unknown as avsc.Schema, {
     wrapUnions: 'never',
+    ...(schema.postgres === undefined ? {} : { typeHook: wideLongs }),
     logicalTypes: { decimal: DecimalType as unknown as new (schema: avsc.Schema) => avsc.types.LogicalType },
     omitRecordMethods: true,
   });
@@ -85,4 +86,28 @@ export function avroType(schema: RecordSchema): avsc.Type {
 /** The avsc type of the text that a registry returns, with the same readings. Throws when it is not a schema. */
 export function avroTypeOf(text: string): avsc.Type {
   return avroType(JSON.parse(text) as RecordSchema);
+}
+
+/** A mirrored table has all 64 bits: a number where it is one exactly, else a bigint. Elsewhere longs are numbers only. */
+const wideLong = types.LongType.__with({
+  fromBuffer: (bytes: Buffer) => {
+    const value = bytes.readBigInt64LE();
+    return BigInt.asIntN(53, value) === value ? Number(value) : value;
+  },
+  toBuffer: (value: number | bigint) => {
+    const bytes = Buffer.allocUnsafe(8);
+    bytes.writeBigInt64LE(BigInt(value));
+    return bytes;
+  },
+  fromJSON: (value: number | bigint) => value,
+  toJSON: Number,
+  isValid: (value: unknown) => typeof value === 'bigint' || Number.isSafeInteger(value),
+  compare: (a: number | bigint, b: number | bigint) => (a === b ? 0 : a < b ? -1 : 1),
+});
+
+function wideLongs(schema: unknown): avsc.Type | undefined {
+  if (schema === 'long') return wideLong;
+  return typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'long'
+    ? wideLong
+    : undefined;
 }

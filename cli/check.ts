@@ -6,6 +6,7 @@ import { checkPorts } from './checks/ports.ts';
 import { checkSourceOf } from './checks/source.ts';
 import { checkMeteringStore, checkRegistrationStore } from './checks/store.ts';
 import { checkRegistry, checkTopics } from './checks/topics.ts';
+import { generatedSchemas } from './mirrors.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson } from './output.ts';
 import type { Settings } from './settings.ts';
@@ -32,7 +33,10 @@ export async function readFindings(settings: Settings, log: Logger): Promise<rea
     [
       'registration database',
       () => checkRegistrationStore(settings),
-      (place, complete) => checkSourceOf(place, registration.database, registrationSourceOf(settings), complete),
+      async (place, complete) => {
+        const source = registrationSourceOf(settings, await generatedSchemas(settings));
+        return checkSourceOf(place, registration.database, source, complete);
+      },
     ],
     [
       'metering database',

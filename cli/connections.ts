@@ -3,10 +3,11 @@ import { createDecoder, type Decoder } from '../avro/codec.ts';
 import type { DecodedEvent } from '../avro/envelope.ts';
 import type { ProgressRecord } from '../avro/progress.ts';
 import { openRegistry, type SchemaRegistry, writerSchemas } from '../avro/registry.ts';
-import { loadSchema, type RecordSchema } from '../avro/schemas.ts';
+import { recordSchemaOf, type RecordSchema } from '../avro/schemas.ts';
 import { readTls } from '../runtime/postgres.ts';
 import { catalogue, subjectOf, type TopicDefinition } from '../topics/catalogue.ts';
 import { prepareKafka, type KafkaConnection, type KafkaSettings } from '../topics/connection.ts';
+import { type GeneratedSchemas, mirrorsOf, noGenerated } from './mirrors.ts';
 import type { Settings } from './settings.ts';
 
 /** Settings as the connectors' own parts want them. Certificates are read here. */
@@ -41,13 +42,18 @@ export function registryOf(settings: Settings): SchemaRegistry {
   });
 }
 
-/** Every topic of these settings. */
-export function catalogueOf(settings: Settings): readonly TopicDefinition[] {
+/** Every topic of these settings. Without their generated schemas, mirrored tables have topics without one. */
+export function catalogueOf(settings: Settings, generated: GeneratedSchemas = noGenerated): readonly TopicDefinition[] {
   return catalogue({
     registrationPrefix: settings.registration.name,
     meteringPrefix: settings.metering.name,
     partitions: settings.kafka.partitions,
     replicationFactor: settings.kafka.replicationFactor,
+    mirrors: mirrorsOf(settings).map(({ schema, table, topic }) => ({
+      name: topic,
+      table: `${schema}.${table}`,
+      schema: generated.get(topic) ?? null,
+    })),
   });
 }
 
@@ -57,8 +63,12 @@ export interface Decoders {
   readonly progress: Decoder<ProgressRecord>;
 }
 
-export function decodersOf(settings: Settings, registry: SchemaRegistry): Decoders {
-  const schemas = schemasOf(settings);
+export function decodersOf(
+  settings: Settings,
+  registry: SchemaRegistry,
+  generated: GeneratedSchemas = noGenerated,
+): Decoders {
+  const schemas = schemasOf(settings, generated);
   // An id that is not there is the record's fault only while the registry still has our subjects.
   const fetchSchema = writerSchemas(registry, [...schemas.keys()].map(subjectOf));
   return {
@@ -68,8 +78,13 @@ export function decodersOf(settings: Settings, registry: SchemaRegistry): Decode
 }
 
 /** Topic → its schema, for the topics that have one. */
-export function schemasOf(settings: Settings): ReadonlyMap<string, RecordSchema> {
+export function schemasOf(
+  settings: Settings,
+  generated: GeneratedSchemas = noGenerated,
+): ReadonlyMap<string, RecordSchema> {
   return new Map(
-    catalogueOf(settings).flatMap(({ name, schema }) => (schema === null ? [] : [[name, loadSchema(schema)] as const])),
+    catalogueOf(settings, generated).flatMap(({ name, schema }) =>
+      schema === null ? [] : [[name, recordSchemaOf(schema)] as const],
+    ),
   );
 }

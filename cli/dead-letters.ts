@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
-import { loadSchema, type RecordSchema } from '../avro/schemas.ts';
+import { recordSchemaOf, type RecordSchema } from '../avro/schemas.ts';
 import type { TopicDefinition } from '../topics/catalogue.ts';
 import { catalogueOf, decodersOf, registryOf } from './connections.ts';
+import { generatedSchemas } from './mirrors.ts';
 import { examine, type Examination } from './dead-letters/examine.ts';
 import { printExamination, printLetters, shownExamination, shownLetter } from './dead-letters/page.ts';
 import { type BoxedLetter, letterName, readBoxes } from './dead-letters/places.ts';
@@ -127,9 +128,10 @@ type Look = (letter: BoxedLetter) => Promise<{ examination: Examination; plan: R
 async function withExaminer(settings: Settings, act: (look: Look) => Promise<void>): Promise<void> {
   const registry = registryOf(settings);
   try {
-    const { event: decoder } = decodersOf(settings, registry);
+    const generated = await generatedSchemas(settings);
+    const { event: decoder } = decodersOf(settings, registry, generated);
     await act(async (letter) => {
-      const schema = schemaOf(settings, letter);
+      const schema = generated.get(letter.topic) ?? schemaOf(settings, letter);
       const examination = await examine(letter, decoder, registry, schema);
       return { examination, plan: planRedrive(letter, examination.event, schema, letter.box.source) };
     });
@@ -150,7 +152,7 @@ function topicOf(settings: Settings, { topic }: BoxedLetter): TopicDefinition | 
 
 function schemaOf(settings: Settings, letter: BoxedLetter): RecordSchema | null {
   const schema = topicOf(settings, letter)?.schema ?? null;
-  return schema === null ? null : loadSchema(schema);
+  return schema === null ? null : recordSchemaOf(schema);
 }
 
 function isKeyedByMpan(settings: Settings, letter: BoxedLetter): boolean {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { meteringMigrationsPending, migrateMetering } from '../connectors/metering/migrate.ts';
+import { mirrorTablesMissing } from '../connectors/metering/mirror/mirror-tables.ts';
 import { inboxTables } from '../connectors/registration/inbox-tables.ts';
 import { sinkTables } from '../connectors/sink/tables.ts';
 import type { SourceSettings } from '../connectors/source/contract.ts';
@@ -9,6 +10,7 @@ import { createLog } from '../runtime/log.ts';
 import { clientConfigOf, withDatabase, type DatabaseSettings } from '../runtime/postgres.ts';
 import { applyPlan, planTopics } from '../topics/provisioning.ts';
 import { catalogueOf, kafkaOf, registryOf } from './connections.ts';
+import { type GeneratedSchemas, generatedSchemas } from './mirrors.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson } from './output.ts';
 import type { Settings } from './settings.ts';
@@ -38,9 +40,11 @@ export function initCommand(): Command {
         if (options.json !== true) print(`${onlyPlan ? 'missing' : 'made'}: ${step.place}: ${step.what}`);
       };
       // The store before the slots: what a slot streams from its first byte on must have where to go.
-      await initRegistration(settings, onlyPlan, tell);
+      const generated = await generatedSchemas(settings);
+      await initRegistration(settings, generated, onlyPlan, tell);
       await initMetering(settings, onlyPlan, log, tell);
-      await initTopics(settings, onlyPlan, log, tell);
+      await initMirrors(settings, generated, onlyPlan, tell);
+      await initTopics(settings, generated, onlyPlan, log, tell);
       if (options.json === true) printJson({ plan: onlyPlan, steps });
       else if (steps.length === 0) print('Everything is there already.');
       process.exitCode = onlyPlan && steps.length > 0 ? exit.found : exit.done;
@@ -49,7 +53,12 @@ export function initCommand(): Command {
 
 type Tell = (step: InitStep) => void;
 
-async function initRegistration(settings: Settings, onlyPlan: boolean, tell: Tell): Promise<void> {
+async function initRegistration(
+  settings: Settings,
+  generated: GeneratedSchemas,
+  onlyPlan: boolean,
+  tell: Tell,
+): Promise<void> {
   const place = 'registration database' as const;
   const { database } = settings.registration;
   const tablesMissing = await withDatabase(database, 'concord init', async (client) => {
@@ -64,7 +73,7 @@ async function initRegistration(settings: Settings, onlyPlan: boolean, tell: Tel
   if (tablesMissing) tell({ place, what: 'schemas inbox and concord with their tables' });
   // The outbox of receipts is one of the tables that the source publishes: without it nothing can be planned.
   if (onlyPlan && tablesMissing) tell({ place, what: 'publication and replication slot' });
-  else await initSource(place, database, registrationSourceOf(settings), onlyPlan, tell);
+  else await initSource(place, database, registrationSourceOf(settings, generated), onlyPlan, tell);
 }
 
 async function initMetering(settings: Settings, onlyPlan: boolean, log: Logger, tell: Tell): Promise<void> {
@@ -90,10 +99,36 @@ async function initSource(
   for (const { what } of steps) tell({ place, what });
 }
 
-async function initTopics(settings: Settings, onlyPlan: boolean, log: Logger, tell: Tell): Promise<void> {
+/** The tables of mirrored tables, in the store. */
+async function initMirrors(
+  settings: Settings,
+  generated: GeneratedSchemas,
+  onlyPlan: boolean,
+  tell: Tell,
+): Promise<void> {
+  if (generated.size === 0) return;
+  await withDatabase(settings.metering.database, 'concord init', async (client) => {
+    for (const { current, sql } of await mirrorTablesMissing(client, [...generated.values()])) {
+      if (!onlyPlan) await client.query(sql);
+      tell({ place: 'metering database', what: `table ${current} with its history` });
+    }
+  });
+}
+
+async function initTopics(
+  settings: Settings,
+  generated: GeneratedSchemas,
+  onlyPlan: boolean,
+  log: Logger,
+  tell: Tell,
+): Promise<void> {
   const registry = registryOf(settings);
   try {
-    const provisioning = { kafka: kafkaOf(settings, 'init', log), registry, catalogue: catalogueOf(settings) };
+    const provisioning = {
+      kafka: kafkaOf(settings, 'init', log),
+      registry,
+      catalogue: catalogueOf(settings, generated),
+    };
     const plan = await planTopics(provisioning);
     if (!onlyPlan) await applyPlan(provisioning, plan);
     for (const { text } of plan.steps) tell({ place: 'Kafka and registry', what: text });

@@ -3,9 +3,17 @@ import { conflictsBetween } from '../avro/compatibility.ts';
 import { differencesBetween, type SchemaDifference } from '../avro/differences.ts';
 import { publishedVersions } from '../avro/published.ts';
 import type { SchemaRegistry } from '../avro/registry.ts';
-import { loadSchema, parseForeignSchema, schemaNames, type SchemaName } from '../avro/schemas.ts';
+import {
+  loadSchema,
+  parseForeignSchema,
+  recordSchemaOf,
+  schemaNames,
+  type SchemaName,
+  titleOf,
+} from '../avro/schemas.ts';
 import { subjectOf, type TopicDefinition } from '../topics/catalogue.ts';
 import { catalogueOf, registryOf } from './connections.ts';
+import { generatedSchemas } from './mirrors.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson } from './output.ts';
 
@@ -17,7 +25,7 @@ export interface SchemaTools {
 
 /** Something that keeps a schema from being used. `where` is a subject, or `main`. */
 interface Conflict {
-  readonly schema: SchemaName;
+  readonly schema: string;
   readonly where: string;
   readonly version: number;
   readonly field: string | null;
@@ -25,7 +33,9 @@ interface Conflict {
 }
 
 /** `concord schemas check|diff`: are the schemas fit to be used, and what is new in them. */
-export function schemasCommand(open: (options: CommonOptions) => SchemaTools = openTools): Command {
+export function schemasCommand(
+  open: (options: CommonOptions) => SchemaTools | Promise<SchemaTools> = openTools,
+): Command {
   return new Command('schemas')
     .description('the Avro schemas: compatibility and differences')
     .addCommand(
@@ -37,7 +47,7 @@ export function schemasCommand(open: (options: CommonOptions) => SchemaTools = o
         .option('--offline', 'only against main: no registry is asked')
         .action(async (options: CommonOptions & { offline?: boolean }) => {
           const atHome = schemaNames.flatMap(conflictsWithMain);
-          const away = options.offline === true ? [] : await withTools(open(options), conflictsWithSubjects);
+          const away = options.offline === true ? [] : await withTools(await open(options), conflictsWithSubjects);
           process.exitCode = reportConflicts([...atHome, ...away], options.json === true);
         }),
     )
@@ -47,7 +57,7 @@ export function schemasCommand(open: (options: CommonOptions) => SchemaTools = o
           'show what differs from the newest version in the registry; exit code 3 when something does',
         ),
       ).action(async (options: CommonOptions) => {
-        const subjects = await withTools(open(options), compareSubjects);
+        const subjects = await withTools(await open(options), compareSubjects);
         process.exitCode = reportDifferences(subjects, options.json === true);
       }),
     );
@@ -55,7 +65,12 @@ export function schemasCommand(open: (options: CommonOptions) => SchemaTools = o
 
 function conflictsWithMain(schema: SchemaName): Conflict[] {
   return publishedVersions(schema).flatMap(({ version, schema: older }) =>
-    conflictsBetween(older, loadSchema(schema)).map((conflict) => ({ schema, where: 'main', version, ...conflict })),
+    conflictsBetween(older, loadSchema(schema)).map((conflict) => ({
+      schema: nameOf(schema),
+      where: 'main',
+      version,
+      ...conflict,
+    })),
   );
 }
 
@@ -63,8 +78,8 @@ async function conflictsWithSubjects({ registry, catalogue }: SchemaTools): Prom
   const found: Conflict[] = [];
   for (const { name, schema } of withSchema(catalogue)) {
     const where = subjectOf(name);
-    const conflicts = await registry.checkCompatibility(where, loadSchema(schema));
-    found.push(...conflicts.map((conflict) => ({ schema, where, ...conflict })));
+    const conflicts = await registry.checkCompatibility(where, recordSchemaOf(schema));
+    found.push(...conflicts.map((conflict) => ({ schema: nameOf(schema), where, ...conflict })));
   }
   return found;
 }
@@ -72,7 +87,7 @@ async function conflictsWithSubjects({ registry, catalogue }: SchemaTools): Prom
 /** A subject against our schema: null when it does not exist yet. */
 interface Comparison {
   readonly subject: string;
-  readonly schema: SchemaName;
+  readonly schema: string;
   readonly version: number | null;
   readonly differences: readonly SchemaDifference[];
 }
@@ -83,8 +98,8 @@ async function compareSubjects({ registry, catalogue }: SchemaTools): Promise<Co
     const subject = subjectOf(name);
     const newest = (await registry.versions(subject)).at(-1);
     const registered = newest === undefined ? null : parseForeignSchema(newest.text);
-    const differences = registered === null ? [] : differencesBetween(registered, loadSchema(schema));
-    comparisons.push({ subject, schema, version: newest?.version ?? null, differences });
+    const differences = registered === null ? [] : differencesBetween(registered, recordSchemaOf(schema));
+    comparisons.push({ subject, schema: nameOf(schema), version: newest?.version ?? null, differences });
   }
   return comparisons;
 }
@@ -94,7 +109,7 @@ function reportConflicts(conflicts: readonly Conflict[], json: boolean): number 
   else if (conflicts.length === 0) print('Every schema goes together with every version that it may meet.');
   else {
     for (const { schema, where, version, field, problem } of conflicts) {
-      print(`! ${schema}.avsc, version ${version} of ${where}: ${field ?? 'the record'} ${problem}`);
+      print(`! ${titleOfName(schema)}, version ${version} of ${where}: ${field ?? 'the record'} ${problem}`);
     }
   }
   return conflicts.length === 0 ? exit.done : exit.found;
@@ -106,7 +121,9 @@ function reportDifferences(comparisons: readonly Comparison[], json: boolean): n
   else if (differing.length === 0) print('Every schema is the newest version of its subject.');
   else {
     for (const { subject, schema, version, differences } of differing) {
-      print(version === null ? `${subject}: not registered yet` : `${subject}: version ${version} → ${schema}.avsc`);
+      print(
+        version === null ? `${subject}: not registered yet` : `${subject}: version ${version} → ${titleOfName(schema)}`,
+      );
       for (const { field, change, before, after } of differences)
         print(`  ${field}, ${change}: ${before ?? '(none)'} → ${after ?? '(none)'}`);
     }
@@ -114,8 +131,18 @@ function reportDifferences(comparisons: readonly Comparison[], json: boolean): n
   return differing.length === 0 ? exit.done : exit.found;
 }
 
-function withSchema(catalogue: readonly TopicDefinition[]): { name: string; schema: SchemaName }[] {
+function withSchema(
+  catalogue: readonly TopicDefinition[],
+): { name: string; schema: NonNullable<TopicDefinition['schema']> }[] {
   return catalogue.flatMap(({ name, schema }) => (schema === null ? [] : [{ name, schema }]));
+}
+
+function nameOf(schema: NonNullable<TopicDefinition['schema']>): string {
+  return typeof schema === 'string' ? schema : titleOf(schema);
+}
+
+function titleOfName(name: string): string {
+  return (schemaNames as readonly string[]).includes(name) ? `${name}.avsc` : name;
 }
 
 async function withTools<T>(tools: SchemaTools, act: (tools: SchemaTools) => Promise<T>): Promise<T> {
@@ -126,7 +153,8 @@ async function withTools<T>(tools: SchemaTools, act: (tools: SchemaTools) => Pro
   }
 }
 
-function openTools(options: CommonOptions): SchemaTools {
+async function openTools(options: CommonOptions): Promise<SchemaTools> {
   const settings = settingsOf(options);
-  return { registry: registryOf(settings), catalogue: catalogueOf(settings) };
+  const catalogue = catalogueOf(settings, await generatedSchemas(settings));
+  return { registry: registryOf(settings), catalogue };
 }

@@ -36,6 +36,29 @@ describe('the configuration file', () => {
     });
   });
 
+  it('mirrors tables beside those of the flows, and refuses what can not be mirrored', () => {
+    const tables = (text: string): string => least.replace('registration: {', `registration: {tables: {${text}}, `);
+    expect(parse(tables('orders: {kind: mirror, schema: sales}')).registration.tables).toEqual({
+      orders: { kind: 'mirror', schema: 'sales' },
+    });
+    const found = problemsOf(
+      tables(`orders: {kind: mirror, columns: {a: b}}, same: {kind: mirror, table: orders}, other: {table: x},
+        appointment: {kind: mirror}, points: {kind: mirror, schema: registration, table: metering_point},
+        mss: {kind: mirror, schema: appointment}, odd: {kind: mirrored}`),
+    );
+    expect(found).toMatchInlineSnapshot(`
+      {
+        "registration.tables.appointment.kind": "is the name of a table of the flows → mirror the table under another name",
+        "registration.tables.mss.table": "would have the topic of appointments → rename the table or its schema",
+        "registration.tables.odd.kind": "is not a kind → write mirror, or leave it out for a table of the flows",
+        "registration.tables.orders.columns": "has no meaning for a mirrored table, which keeps its names → remove it",
+        "registration.tables.other": "is no table of the flows → use one of metering_point, appointment, participant, distributor_gsp_group, meter_asset, or add kind: mirror",
+        "registration.tables.points.table": "is registration.metering_point, a table that Concord publishes already → remove it, or name another table",
+        "registration.tables.same.table": "is public.orders, which orders mirrors already → remove it, or name another table",
+      }
+    `);
+  });
+
   it('that is empty is told so', () => {
     expect(problemsOf('')).toEqual({ '': 'is not a group of settings → write a group of settings' });
   });
@@ -78,7 +101,7 @@ speed: fast
         "registration.database.url": "is not a PostgreSQL URL with a database → write postgres://user:password@host:port/database",
         "registration.name": "is not a name → use lower-case letters, digits and underscores, beginning with a letter",
         "registration.tables.appointment.columns.mpan_core": "is not a text → write a text",
-        "registration.tables.meters": "this setting is not known → remove it, or correct its name",
+        "registration.tables.meters": "is no table of the flows → use one of metering_point, appointment, participant, distributor_gsp_group, meter_asset, or add kind: mirror",
         "registry.url": "is not a URL → write the Confluent-compatible base URL, such as http://host:8080/apis/ccompat/v7",
         "speed": "this setting is not known → remove it, or correct its name",
       }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parametersSchema } from '../connectors/metering/rules/parameters.ts';
 import { parseConfiguration, readConfiguration } from '../runtime/configuration.ts';
+import { tablesSchema } from './table-settings.ts';
 
 /** The one configuration file, as a schema. docs/configuration.md and the JSON Schema for editors come from it. */
 
@@ -37,20 +38,6 @@ const database = z.strictObject({
     .describe('postgres://user:password@host:port/database'),
   tls: tls.optional(),
 });
-
-const tableMapping = z.strictObject({
-  schema: z.string().min(1).optional().describe('the schema of the table'),
-  table: z.string().min(1).optional().describe('the name of the table'),
-  columns: z
-    .record(z.string(), z.string().nullable())
-    .optional()
-    .describe(
-      'item name: column name, for columns that are named otherwise; null for an item that the table does not have',
-    ),
-  correlation: z.string().optional().describe('the column that carries a correlation id'),
-});
-
-const entities = ['metering_point', 'appointment', 'participant', 'distributor_gsp_group', 'meter_asset'] as const;
 
 const mebibyte = 1024 * 1024;
 /** An event of flow 1 or 2 with its envelope, as Avro; only the order of magnitude matters. */
@@ -195,10 +182,7 @@ export const settingsSchema = z
         database: database.describe('the registration database'),
         slot: name.default('concord_registration').describe('the replication slot'),
         publication: name.default('concord_registration').describe('the publication'),
-        tables: z
-          .partialRecord(z.enum(entities), tableMapping)
-          .default({})
-          .describe('where a table or column is named otherwise than in the contract, by entity'),
+        tables: tablesSchema,
       })
       .describe('The registration side: what is published, and where flow 3 is taken back to.'),
     metering: z

@@ -11,6 +11,7 @@ import { readWholeTopics } from '../topics/whole-topics.ts';
 import { type Decoders, decodersOf, kafkaOf, registryOf } from './connections.ts';
 import { exit, print, printJson, UsageError } from './output.ts';
 import { readProgressOf } from './progress.ts';
+import { generatedSchemas, noGenerated } from './mirrors.ts';
 import type { Settings } from './settings.ts';
 import { schemasOfSource } from './sides/legs.ts';
 
@@ -82,8 +83,9 @@ async function withHealParts(
   const registry = registryOf(settings);
   try {
     const kafka = kafkaOf(settings, `${source.name}-heal`, createLog('heal', 'warn'));
-    const decoders = decodersOf(settings, registry);
-    const { schemaOf, schemaIdOf: idOf } = await schemasOfSource(settings, source.name, registry);
+    const generated = source.name === settings.registration.name ? await generatedSchemas(settings) : noGenerated;
+    const decoders = decodersOf(settings, registry, generated);
+    const { schemaOf, schemaIdOf: idOf } = await schemasOfSource(settings, source.name, registry, generated);
     await act({
       database: clientConfigOf(database, 'concord heal'),
       openPublisher: () => openPublisher(kafka, { transactionalId: source.transactionalId }),

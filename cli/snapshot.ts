@@ -7,6 +7,7 @@ import { identifyingColumns, tableName } from '../connectors/source/route-column
 import { maskDigits } from '../runtime/mask.ts';
 import { withDatabase, type DatabaseSettings } from '../runtime/postgres.ts';
 import { untilInterrupted } from './interruption.ts';
+import { generatedSchemas } from './mirrors.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson, printTable, UsageError } from './output.ts';
 import type { Settings } from './settings.ts';
@@ -69,13 +70,13 @@ export function snapshotCommand(): Command {
 async function request(table: string | undefined, options: RequestOptions): Promise<void> {
   if (options.heal === true) {
     const settings = settingsOf(options);
-    await heal(settings, placesOf(settings), table, options);
+    await heal(settings, await placesOf(settings), table, options);
     return;
   }
   if (options.plan === true) throw new UsageError('--plan goes with --heal.');
   if (table === undefined) throw new UsageError('Name the table: `concord snapshot metering_point`.');
   const settings = settingsOf(options);
-  const { place, route } = findRoute(settings, table);
+  const { place, route } = await findRoute(settings, table);
   const keys = options.keys === undefined ? null : await readKeys(options.keys, route);
   const interruption = untilInterrupted();
   await withDatabase(place.database, 'concord snapshot', async (client) => {
@@ -110,16 +111,18 @@ function tellSize(job: SnapshotJob): string {
   return job.kind === 'keys' ? `${rows} keys` : `about ${rows} rows`;
 }
 
-function placesOf(settings: Settings): readonly Place[] {
+async function placesOf(settings: Settings): Promise<readonly Place[]> {
+  const generated = await generatedSchemas(settings);
   return [
-    { source: registrationSourceOf(settings), database: settings.registration.database },
+    { source: registrationSourceOf(settings, generated), database: settings.registration.database },
     { source: meteringSourceOf(settings), database: settings.metering.database },
   ];
 }
 
 /** The table by its name, with or without its schema, or by its entity. */
-function findRoute(settings: Settings, name: string): { place: Place; route: TableRoute } {
-  const all = placesOf(settings).flatMap((place) => place.source.routes.map((route) => ({ place, route })));
+async function findRoute(settings: Settings, name: string): Promise<{ place: Place; route: TableRoute }> {
+  const places = await placesOf(settings);
+  const all = places.flatMap((place) => place.source.routes.map((route) => ({ place, route })));
   const found = all.filter(({ route }) => [tableName(route), route.table, route.entity].includes(name));
   const [first] = found;
   const names = (some: typeof all): string => some.map(({ route }) => tableName(route)).join(', ');
@@ -168,7 +171,8 @@ function idOf(job: SnapshotJob): string {
 }
 
 async function jobsOf(settings: Settings): Promise<readonly SnapshotJob[]> {
-  const lists = placesOf(settings).map(({ source, database }) =>
+  const places = await placesOf(settings);
+  const lists = places.map(({ source, database }) =>
     withDatabase(database, 'concord snapshot', async (client) => {
       await requireTable(client);
       return readJobs(client, source.name);
@@ -211,7 +215,8 @@ async function change(id: string, options: CommonOptions, state: 'paused' | 'que
   if (job === undefined) throw new UsageError(`There is no snapshot ${id}. \`concord snapshot list\` shows them.`);
   if (jobs.length > 1)
     throw new UsageError(`Each source has a snapshot ${id}; say which: ${jobs.map(idOf).join(', ')}.`);
-  const place = placesOf(settings).find(({ source }) => source.name === job.source);
+  const places = await placesOf(settings);
+  const place = places.find(({ source }) => source.name === job.source);
   if (place === undefined) throw new RangeError('a job of no source');
   const changed = await withDatabase(place.database, 'concord snapshot', (client) =>
     setJobState(client, job.source, job.id, state),

@@ -124,6 +124,16 @@ function problemsOfSide(name: string, side: SideStatus | null): readonly Problem
     const { code, text } = walProblem;
     found.push(problem(code, `${name}: ${text}`, explanationOf(code)?.remedy ?? `See \`concord explain ${code}\`.`));
   }
+  if (side.source.leftOut !== null) {
+    const { text, count } = side.source.leftOut;
+    found.push(
+      problem(
+        'VALUE_TOO_LARGE',
+        `${name} source: ${text}${count > 1 ? ` It was the last of ${count}.` : ''}`,
+        explanationOf('VALUE_TOO_LARGE')?.remedy ?? '',
+      ),
+    );
+  }
   if (found.length === 0 && !side.healthy) {
     for (const text of side.unhealthyBecause) {
       found.push(

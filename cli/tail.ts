@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { loadSchema } from '../avro/schemas.ts';
+import { recordSchemaOf } from '../avro/schemas.ts';
 import { nowMs } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import type { TopicDefinition } from '../topics/catalogue.ts';
@@ -9,6 +9,7 @@ import { readRanges } from '../topics/range-reader.ts';
 import { catalogueOf, decodersOf, kafkaOf, registryOf } from './connections.ts';
 import { decodeRecord, describeRecord } from './decoded-record.ts';
 import { untilInterrupted } from './interruption.ts';
+import { mirrorsOf, noGenerated, registeredSchemas } from './mirrors.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, UsageError } from './output.ts';
 import type { Settings } from './settings.ts';
@@ -53,14 +54,18 @@ export function tailCommand(): Command {
 
 async function tail(name: string, options: TailOptions): Promise<void> {
   const settings = settingsOf(options);
-  const topic = topicOf(settings, name);
-  const key = keyOf(topic, options);
+  const known = topicOf(settings, name);
+  const key = keyOf(known, options);
   const limit = limitOf(options);
   const from = parseFrom(options.fromBeginning === true ? 'beginning' : options.from, nowMs());
   const kafka = kafkaOf(settings, 'tail', createLog('tail', 'error'));
   const registry = registryOf(settings);
-  const decoder = decodersOf(settings, registry).event;
-  const schema = topic.schema === null ? null : loadSchema(topic.schema);
+  const generated = mirrorsOf(settings).some((mirror) => mirror.topic === known.name)
+    ? await registeredSchemas(settings, registry)
+    : noGenerated;
+  const topic = catalogueOf(settings, generated).find((one) => one.name === known.name) ?? known;
+  const decoder = decodersOf(settings, registry, generated).event;
+  const schema = topic.schema === null ? null : recordSchemaOf(topic.schema);
   const isMpan = topic.key === 'MPAN core';
   const enough = new AbortController();
   const stop = AbortSignal.any([untilInterrupted(), enough.signal]);

@@ -1,18 +1,22 @@
 import { Command } from 'commander';
+import { titleOf } from '../avro/schemas.ts';
 import { createLog } from '../runtime/log.ts';
 import type { Provisioning, TopicDescription } from '../topics/provisioning.ts';
 import { applyPlan, describeTopics, planTopics } from '../topics/provisioning.ts';
 import type { ProvisioningPlan } from '../topics/provisioning-plan.ts';
 import { catalogueOf, kafkaOf, registryOf } from './connections.ts';
+import { generatedSchemas } from './mirrors.ts';
 import type { CommonOptions } from './options.ts';
 import { settingsOf, withCommonOptions } from './options.ts';
 import { exit, print, printJson, printTable } from './output.ts';
 
 /** `concord topics plan|apply|describe`: topics and subjects as code. */
-export function topicsCommand(open: (options: CommonOptions) => Provisioning = openProvisioning): Command {
+export function topicsCommand(
+  open: (options: CommonOptions) => Provisioning | Promise<Provisioning> = openProvisioning,
+): Command {
   const subcommand = (name: string, description: string, act: Act): Command =>
     withCommonOptions(new Command(name).description(description)).action(async (options: CommonOptions) => {
-      const provisioning = open(options);
+      const provisioning = await open(options);
       try {
         process.exitCode = await act(provisioning, options.json === true);
       } finally {
@@ -67,7 +71,7 @@ function row(topic: TopicDescription): (string | number | null)[] {
     there,
     kept,
     key,
-    schema,
+    schema === null ? null : titleOf(schema),
     registeredText(registered),
   ];
 }
@@ -90,11 +94,12 @@ function planDocument({ steps, refusals }: ProvisioningPlan): object {
   return { steps: steps.map(({ kind, text }) => ({ kind, text })), refusals };
 }
 
-function openProvisioning(options: CommonOptions): Provisioning {
+async function openProvisioning(options: CommonOptions): Promise<Provisioning> {
   const settings = settingsOf(options);
+  const generated = await generatedSchemas(settings);
   return {
     kafka: kafkaOf(settings, 'topics', createLog('topics', 'error')),
     registry: registryOf(settings),
-    catalogue: catalogueOf(settings),
+    catalogue: catalogueOf(settings, generated),
   };
 }

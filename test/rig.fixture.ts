@@ -48,7 +48,11 @@ export class Rig {
     this.metering = newClient(this.meteringUrl);
   }
 
-  static async create(stack: StackAddresses, overrides: Readonly<Record<string, unknown>> = {}): Promise<Rig> {
+  static async create(
+    stack: StackAddresses,
+    overrides: Readonly<Record<string, unknown>> = {},
+    tables: Readonly<Record<string, unknown>> = {},
+  ): Promise<Rig> {
     const databases = [await freshDatabase(stack.registrationUrl), await freshDatabase(stack.meteringUrl)] as const;
     const suffix = randomBytes(4).toString('hex');
     const rig = new Rig(mkdtempSync(path.join(tmpdir(), 'concord-rig-')), [...databases], suffix);
@@ -58,6 +62,7 @@ export class Rig {
         database: { url: databases[0].url },
         slot: `r${suffix}`,
         publication: 'concord',
+        tables,
       },
       metering: {
         name: rig.meteringPrefix,

@@ -1,5 +1,5 @@
 import type { RecordSchema, SchemaName } from '../avro/schemas.ts';
-import { loadSchema } from '../avro/schemas.ts';
+import { recordSchemaOf } from '../avro/schemas.ts';
 
 /** What a topic is to the connectors. Only lane topics are merged by position (protocol P13). */
 export type TopicRole = 'lane' | 'reference' | 'progress' | 'parked' | 'dead-letter';
@@ -26,8 +26,8 @@ export interface TopicDefinition {
   readonly replicationFactor: number;
   /** Topic configuration that differs from a broker's defaults, or must not depend on them. */
   readonly config: Readonly<Record<string, string>>;
-  /** Null for topics whose values are not Avro. */
-  readonly schema: SchemaName | null;
+  /** Ours by its name, or one that was generated for a mirrored table; null for topics whose values are not Avro. */
+  readonly schema: SchemaName | RecordSchema | null;
   readonly writers: readonly TopicUser[];
   readonly readers: readonly TopicUser[];
 }
@@ -41,6 +41,15 @@ export interface CatalogueSettings {
   readonly replicationFactor: number;
   /** `concord.dead-letter` where it is not said. */
   readonly deadLetterTopic?: string;
+  /** Mirrored tables of the registration database, after all others. */
+  readonly mirrors?: readonly MirrorTopic[];
+}
+
+export interface MirrorTopic {
+  readonly name: string;
+  readonly table: string;
+  /** Null where only the topic is of interest. */
+  readonly schema: RecordSchema | null;
 }
 
 const dayMs = 86_400_000;
@@ -177,6 +186,19 @@ export function catalogue(settings: CatalogueSettings): readonly TopicDefinition
       config: lastReceipts,
       schema: 'receipt',
     }),
+    ...(settings.mirrors ?? []).map(({ name, table, schema }) =>
+      define({
+        ...toMetering,
+        name,
+        role: 'lane',
+        flow: null,
+        about: `the table ${table}, mirrored`,
+        key: schema?.postgres?.key.join('|') ?? 'primary key',
+        kept: 'compacted after 40 months',
+        config: compactedAfterFortyMonths,
+        schema,
+      }),
+    ),
     ...[toMetering, toRegistration].flatMap((direction) => [
       define({
         ...direction,
@@ -231,7 +253,7 @@ export function readerSchemas(topics: readonly TopicDefinition[]): (topic: strin
   const byName = new Map(topics.map((topic) => [topic.name, topic.schema]));
   return (topic) => {
     const schema = byName.get(topic) ?? null;
-    return schema === null ? undefined : loadSchema(schema);
+    return schema === null ? undefined : recordSchemaOf(schema);
   };
 }
 

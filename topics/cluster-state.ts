@@ -1,7 +1,7 @@
 import type { Admin } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import type { VersionConflict, SchemaRegistry } from '../avro/registry.ts';
-import { loadSchema } from '../avro/schemas.ts';
+import { recordSchemaOf } from '../avro/schemas.ts';
 import type { TopicDefinition } from './catalogue.ts';
 import { subjectOf } from './catalogue.ts';
 
@@ -82,7 +82,7 @@ async function readSubject(
   name: NonNullable<TopicDefinition['schema']>,
 ): Promise<SubjectState> {
   const subject = subjectOf(topic);
-  const schema = loadSchema(name);
+  const schema = recordSchemaOf(name);
   const versions = await registry.versions(subject);
   const id = versions.length === 0 ? null : await registry.idOf(subject, schema);
   return {

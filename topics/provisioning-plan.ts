@@ -1,4 +1,4 @@
-import type { SchemaName } from '../avro/schemas.ts';
+import { type RecordSchema, type SchemaName, titleOf } from '../avro/schemas.ts';
 import type { TopicDefinition } from './catalogue.ts';
 import { compatibility, subjectOf } from './catalogue.ts';
 import type { ClusterState, SubjectState, TopicState } from './cluster-state.ts';
@@ -14,7 +14,7 @@ export type ProvisioningStep = { readonly text: string } & (
       readonly config: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'set-compatibility'; readonly subject: string }
-  | { readonly kind: 'register-schema'; readonly subject: string; readonly schema: SchemaName }
+  | { readonly kind: 'register-schema'; readonly subject: string; readonly schema: SchemaName | RecordSchema }
 );
 
 /** A difference that is left alone, because acting on it would lose data or order. */
@@ -118,7 +118,7 @@ function configOf(topic: TopicDefinition, there: TopicState): Part {
   };
 }
 
-function subjectSteps(topic: string, schema: SchemaName, there: SubjectState): Part {
+function subjectSteps(topic: string, schema: SchemaName | RecordSchema, there: SubjectState): Part {
   const subject = subjectOf(topic);
   if (there.conflicts.length > 0) {
     const told = there.conflicts.map(
@@ -128,7 +128,7 @@ function subjectSteps(topic: string, schema: SchemaName, there: SubjectState): P
       refusals: [
         {
           name: subject,
-          reason: `has versions that ${schema}.avsc is in conflict with: ${told.join('; ')}`,
+          reason: `has versions that ${titleOf(schema)} is in conflict with: ${told.join('; ')}`,
           remedy:
             'Add items with a default and leave the others as they are; `concord schemas diff` shows the differences.',
         },
@@ -141,7 +141,7 @@ function subjectSteps(topic: string, schema: SchemaName, there: SubjectState): P
     steps.push({ kind: 'set-compatibility', subject, text });
   }
   if (there.id === null) {
-    const text = `register ${schema}.avsc as version ${there.versions + 1} of ${subject}`;
+    const text = `register ${titleOf(schema)} as version ${there.versions + 1} of ${subject}`;
     steps.push({ kind: 'register-schema', subject, schema, text });
   }
   return { steps };

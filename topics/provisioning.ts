@@ -2,7 +2,7 @@ import type { Admin } from 'kafkajs';
 // Not every name of this CommonJS module is seen by Node's own loader.
 import kafkajs from 'kafkajs';
 import type { SchemaRegistry } from '../avro/registry.ts';
-import { loadSchema } from '../avro/schemas.ts';
+import { recordSchemaOf } from '../avro/schemas.ts';
 import { monotonicMs, pause } from '../runtime/clock.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { TopicDefinition } from './catalogue.ts';
@@ -140,7 +140,7 @@ async function applyStep(admin: Admin, registry: SchemaRegistry, step: Remaining
       await registry.setCompatibility(step.subject, compatibility);
       return;
     case 'register-schema':
-      await registry.ensureSubject(step.subject, loadSchema(step.schema), compatibility);
+      await registry.ensureSubject(step.subject, recordSchemaOf(step.schema), compatibility);
       return;
   }
 }

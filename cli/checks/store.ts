@@ -1,7 +1,9 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import { mirrorTablesMissing } from '../../connectors/metering/mirror/mirror-tables.ts';
 import { meteringMigrationsPending } from '../../connectors/metering/migrate.ts';
 import { withDatabase, type DatabaseSettings } from '../../runtime/postgres.ts';
+import { generatedSchemas, noGenerated } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
 import { finding, type Finding } from './finding.ts';
 
@@ -50,7 +52,7 @@ export async function checkMeteringStore(settings: Settings, log: Logger): Promi
     const findings = await findingsOf(client, store, settings);
     if (findings.length > 0) return findings;
     const pending = await meteringMigrationsPending(client, log);
-    if (pending.length === 0) return [];
+    if (pending.length === 0) return mirrorFindings(client, settings, store.place);
     return [
       finding(
         store.place,
@@ -59,6 +61,13 @@ export async function checkMeteringStore(settings: Settings, log: Logger): Promi
       ),
     ];
   });
+}
+
+/** Mirrored tables that can not be read are findings of the source. */
+async function mirrorFindings(client: pg.Client, settings: Settings, place: string): Promise<readonly Finding[]> {
+  const generated = await generatedSchemas(settings).catch(() => noGenerated);
+  const missing = await mirrorTablesMissing(client, [...generated.values()]);
+  return missing.map(({ current }) => finding(place, 'MIRROR_TABLE_MISSING', `The store has no table ${current}.`));
 }
 
 async function findingsOf(client: pg.Client, store: Store, settings: Settings): Promise<readonly Finding[]> {

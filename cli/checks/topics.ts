@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { SchemaRegistry } from '../../avro/registry.ts';
-import { loadSchema } from '../../avro/schemas.ts';
-import { compatibility, subjectOf } from '../../topics/catalogue.ts';
+import { recordSchemaOf, titleOf } from '../../avro/schemas.ts';
+import { compatibility, subjectOf, type TopicDefinition } from '../../topics/catalogue.ts';
 import { planTopics } from '../../topics/provisioning.ts';
 import { catalogueOf, kafkaOf, registryOf } from '../connections.ts';
+import { generatedSchemas } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
 import { finding, type Finding } from './finding.ts';
 
@@ -36,7 +37,7 @@ export async function checkRegistry(settings: Settings): Promise<readonly Findin
   try {
     const findings: Finding[] = [];
     // One after the other: a registry that is away is told once.
-    for (const { name, schema } of catalogueOf(settings)) {
+    for (const { name, schema } of catalogueOf(settings, await generatedSchemas(settings))) {
       if (schema !== null) findings.push(...(await subjectFindings(registry, name, schema)));
     }
     return findings;
@@ -48,17 +49,13 @@ export async function checkRegistry(settings: Settings): Promise<readonly Findin
 async function subjectFindings(
   registry: SchemaRegistry,
   topic: string,
-  name: Parameters<typeof loadSchema>[0],
+  name: NonNullable<TopicDefinition['schema']>,
 ): Promise<readonly Finding[]> {
   const place = 'schema registry';
   const subject = subjectOf(topic);
-  const schema = loadSchema(name);
+  const schema = recordSchemaOf(name);
   const versions = await registry.versions(subject);
-  const missing = finding(
-    place,
-    'SCHEMA_NOT_REGISTERED',
-    `The schema ${name}.avsc is not registered under ${subject}.`,
-  );
+  const missing = finding(place, 'SCHEMA_NOT_REGISTERED', `The subject ${subject} does not have ${titleOf(name)}.`);
   if (versions.length === 0) return [missing];
   if ((await registry.idOf(subject, schema)) === null) {
     const conflicts = await registry.checkCompatibility(subject, schema);
@@ -68,7 +65,7 @@ async function subjectFindings(
       finding(
         place,
         'REGISTRY_INCOMPATIBLE',
-        `The subject ${subject} is in conflict with ${name}.avsc: ${told.join('; ')}.`,
+        `The subject ${subject} is in conflict with ${titleOf(name)}: ${told.join('; ')}.`,
       ),
     ];
   }

@@ -3,6 +3,7 @@ import { readLetters } from '../../connectors/sink/redrive.ts';
 import type { StoreSchema } from '../../connectors/sink/settings.ts';
 import type { SourceSettings } from '../../connectors/source/contract.ts';
 import { type DatabaseSettings, withDatabase } from '../../runtime/postgres.ts';
+import { type GeneratedSchemas, generatedSchemas } from '../mirrors.ts';
 import { UsageError } from '../output.ts';
 import type { Settings } from '../settings.ts';
 import { meteringSourceOf, registrationSourceOf } from '../sides/settings-of.ts';
@@ -20,14 +21,14 @@ export interface BoxedLetter extends StoredLetter {
   readonly box: LetterBox;
 }
 
-export function letterBoxes(settings: Settings): readonly LetterBox[] {
+export function letterBoxes(settings: Settings, generated: GeneratedSchemas): readonly LetterBox[] {
   const { registration, metering } = settings;
   return [
     {
       side: 'metering',
       schema: 'metering',
       store: metering.database,
-      source: registrationSourceOf(settings),
+      source: registrationSourceOf(settings, generated),
       sourceDatabase: registration.database,
     },
     {
@@ -42,8 +43,9 @@ export function letterBoxes(settings: Settings): readonly LetterBox[] {
 
 /** Every dead letter of both sides, in the order in which they came. */
 export async function readBoxes(settings: Settings): Promise<readonly BoxedLetter[]> {
+  const generated = await generatedSchemas(settings);
   const found = await Promise.all(
-    letterBoxes(settings).map((box) =>
+    letterBoxes(settings, generated).map((box) =>
       withDatabase(box.store, 'concord dead-letters', async (client) => {
         const { rows } = await client.query<{ there: boolean }>(
           `SELECT to_regclass('${box.schema}.redrive') IS NOT NULL AS there`,

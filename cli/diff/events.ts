@@ -1,7 +1,7 @@
 import type { Decoder } from '../../avro/codec.ts';
 import { type DecodedEvent, truncateKey } from '../../avro/envelope.ts';
 import { partitionName } from '../../avro/progress.ts';
-import { loadSchema } from '../../avro/schemas.ts';
+import { recordSchemaOf } from '../../avro/schemas.ts';
 import type { TopicDefinition } from '../../topics/catalogue.ts';
 import type { KafkaConnection } from '../../topics/connection.ts';
 import { offsetsAt, readOffsets } from '../../topics/offsets.ts';
@@ -56,7 +56,7 @@ export async function readEventsOf(
       for (const record of records) {
         const { key, value } = record;
         if (value === null || key === null || own?.keys.some((one) => one.equals(key)) !== true) continue;
-        const schema = own.topic.schema === null ? null : loadSchema(own.topic.schema);
+        const schema = own.topic.schema === null ? null : recordSchemaOf(own.topic.schema);
         found.push(await decodeRecord(decoder, schema, topic, partition, record, true));
       }
       read += nextOffset - fetchedOffset;

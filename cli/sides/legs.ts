@@ -13,32 +13,44 @@ import type { SourceReport } from '../../connectors/source/report.ts';
 import { watchWal } from '../../connectors/source/wal-watch.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { clientConfigOf, type DatabaseSettings } from '../../runtime/postgres.ts';
-import { subjectOf } from '../../topics/catalogue.ts';
+import { subjectOf, type TopicDefinition } from '../../topics/catalogue.ts';
 import { createDeadLetterSender } from '../../topics/dead-letter.ts';
 import { createFollower } from '../../topics/follower.ts';
 import { openPublisher } from '../../topics/publisher.ts';
 import { createSubscriber } from '../../topics/subscriber.ts';
 import { catalogueOf, decodersOf, kafkaOf, registryOf, schemasOf } from '../connections.ts';
+import { type GeneratedSchemas, mirrorsOf, noGenerated, registeredSchemas } from '../mirrors.ts';
 import { readProgressOf } from '../progress.ts';
 import type { Settings } from '../settings.ts';
 import type { Leg } from './side.ts';
 
-/** The source connector with real servers behind it. Every run looks the schemas' ids up anew. */
+/** What a source is to do. */
+export interface PlannedSource {
+  /** Looks at its tables as they are, and makes the schemas of those that are mirrored. */
+  readonly generate: () => Promise<GeneratedSchemas>;
+  readonly settingsOf: (generated: GeneratedSchemas) => SourceSettings;
+}
+
+/** The source connector with real servers behind it. Every run looks its tables and the schemas' ids up anew. */
 export function sourceLeg(
   settings: Settings,
-  source: SourceSettings,
+  planned: PlannedSource,
   database: DatabaseSettings,
   report: SourceReport,
   log: Logger,
 ): Leg {
+  const watched = planned.settingsOf(noGenerated);
+  const watching = clientConfigOf(database, `concord ${watched.name} wal`);
   return {
     name: 'source',
-    beside: (signal) => watchWal(source, clientConfigOf(database, `concord ${source.name} wal`), report, log, signal),
+    beside: (signal) => watchWal(watched, watching, report, log, signal),
     run: async (signal) => {
       const registry = registryOf(settings);
       try {
+        const generated = await planned.generate();
+        const source = planned.settingsOf(generated);
         const kafka = kafkaOf(settings, `${source.name}-source`, log);
-        const { schemaOf, schemaIdOf } = await schemasOfSource(settings, source.name, registry);
+        const { schemaOf, schemaIdOf } = await schemasOfSource(settings, source.name, registry, generated);
         const decoder = decodersOf(settings, registry).progress;
         await runSource(
           source,
@@ -67,7 +79,7 @@ export function sinkLeg(
   settings: Settings,
   sink: SinkSettings,
   pool: pg.Pool,
-  createDomain: (lane: number) => LaneDomain,
+  domainOf: (generated: GeneratedSchemas) => (lane: number) => LaneDomain,
   report: SinkReport,
   log: Logger,
 ): Leg {
@@ -77,8 +89,12 @@ export function sinkLeg(
       const registry = registryOf(settings);
       const kafka = kafkaOf(settings, `${sink.source}-sink`, log);
       const deadLetters = createDeadLetterSender(kafka, deadLetterTopicOf(settings));
-      const decoders = decodersOf(settings, registry);
       try {
+        const isMirrored = sink.laneTopics.some((topic) =>
+          mirrorsOf(settings).some((mirror) => mirror.topic === topic),
+        );
+        const generated = isMirrored ? await registeredSchemas(settings, registry) : noGenerated;
+        const decoders = decodersOf(settings, registry, generated);
         await runSink(
           sink,
           {
@@ -88,7 +104,7 @@ export function sinkLeg(
             openFollower: () => createFollower(kafka, [sink.progressTopic, ...sink.referenceTopics]),
             eventDecoder: decoders.event,
             progressDecoder: decoders.progress,
-            createDomain,
+            createDomain: domainOf(generated),
             sendDeadLetters: (letters) => deadLetters.send(letters),
             log,
             report,
@@ -119,7 +135,9 @@ export function topicsOfSource(
     receiptTopics: topics.filter((topic) => topic.schema === 'receipt').map((topic) => topic.name),
     identityItems: Object.fromEntries(
       topics
-        .flatMap(({ name, schema }) => (schema === null ? [] : [[name, identityItemOf(loadSchema(schema))] as const]))
+        .flatMap(({ name, schema }) =>
+          typeof schema === 'string' ? [[name, identityItemOf(loadSchema(schema))] as const] : [],
+        )
         .flatMap(([name, item]) => (item === null ? [] : [[name, item]])),
     ),
     referenceTopics: named('reference'),
@@ -139,20 +157,20 @@ export async function schemasOfSource(
   settings: Settings,
   source: string,
   registry: SchemaRegistry,
+  generated: GeneratedSchemas,
 ): Promise<{ schemaOf: (topic: string) => RecordSchema; schemaIdOf: (topic: string) => number }> {
-  const schemas = schemasOf(settings);
+  const schemas = schemasOf(settings, generated);
   const schemaOf = (topic: string): RecordSchema => required(schemas, topic);
-  const ids = await registeredIds(settings, source, registry, schemaOf);
+  const topics = catalogueOf(settings, generated).filter((topic) => topic.source === source && topic.schema !== null);
+  const ids = await registeredIds(topics, registry, schemaOf);
   return { schemaOf, schemaIdOf: (topic) => required(ids, topic) };
 }
 
 async function registeredIds(
-  settings: Settings,
-  source: string,
+  topics: readonly TopicDefinition[],
   registry: SchemaRegistry,
   schemaOf: (topic: string) => RecordSchema,
 ): Promise<ReadonlyMap<string, number>> {
-  const topics = catalogueOf(settings).filter((topic) => topic.source === source && topic.schema !== null);
   const ids = await Promise.all(
     topics.map(async ({ name }) => {
       const subject = subjectOf(name);

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import { createMeteringDomain } from '../../connectors/metering/domain.ts';
+import type { LaneDomain } from '../../connectors/sink/contract.ts';
 import { newMeteringReport } from '../../connectors/metering/report.ts';
 import { newSinkReport } from '../../connectors/sink/report.ts';
 import { newSourceReport } from '../../connectors/source/report.ts';
 import { openPool } from '../../runtime/postgres.ts';
+import { type GeneratedSchemas, noGenerated } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
 import { openJudgement } from './judgement-metrics.ts';
 import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
@@ -25,10 +27,11 @@ export function openMetering(settings: Settings, log: Logger): OpenSide {
     storeSchema: 'metering',
     limits: sinkLimitsOf(settings),
   } as const;
-  const createDomain = createMeteringDomain(
-    { source: registration.name, partitions: settings.kafka.partitions, ruleParameters: metering.rules },
-    { log: sinkLog, report },
-  );
+  const domainOf = (mirrors: GeneratedSchemas): ((lane: number) => LaneDomain) =>
+    createMeteringDomain(
+      { source: registration.name, partitions: settings.kafka.partitions, ruleParameters: metering.rules, mirrors },
+      { log: sinkLog, report },
+    );
   const side: Side = {
     name: 'metering',
     sourceName: metering.name,
@@ -37,8 +40,14 @@ export function openMetering(settings: Settings, log: Logger): OpenSide {
     source,
     sink,
     legs: [
-      sourceLeg(settings, meteringSourceOf(settings), metering.database, source, log.child({ leg: 'source' })),
-      sinkLeg(settings, sinkSettings, pool, createDomain, sink, sinkLog),
+      sourceLeg(
+        settings,
+        { generate: () => Promise.resolve(noGenerated), settingsOf: () => meteringSourceOf(settings) },
+        metering.database,
+        source,
+        log.child({ leg: 'source' }),
+      ),
+      sinkLeg(settings, sinkSettings, pool, domainOf, sink, sinkLog),
     ],
   };
   return {

@@ -3,6 +3,7 @@ import { createInboxDomain } from '../../connectors/registration/inbox.ts';
 import { newSinkReport } from '../../connectors/sink/report.ts';
 import { newSourceReport } from '../../connectors/source/report.ts';
 import { openPool } from '../../runtime/postgres.ts';
+import { generatedSchemas } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
 import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
 import { registrationSourceOf, sinkLimitsOf } from './settings-of.ts';
@@ -28,8 +29,17 @@ export function openRegistration(settings: Settings, log: Logger): OpenSide {
     source,
     sink,
     legs: [
-      sourceLeg(settings, registrationSourceOf(settings), registration.database, source, log.child({ leg: 'source' })),
-      sinkLeg(settings, sinkSettings, pool, createInboxDomain, sink, log.child({ leg: 'sink' })),
+      sourceLeg(
+        settings,
+        {
+          generate: () => generatedSchemas(settings),
+          settingsOf: (generated) => registrationSourceOf(settings, generated),
+        },
+        registration.database,
+        source,
+        log.child({ leg: 'source' }),
+      ),
+      sinkLeg(settings, sinkSettings, pool, () => createInboxDomain, sink, log.child({ leg: 'sink' })),
     ],
   };
   return { side, judgement: null, close: () => pool.end() };

@@ -2,10 +2,13 @@ import { outboxRoutes } from '../../connectors/metering/outbox-routes.ts';
 import { registrationRoutes } from '../../connectors/registration/routes.ts';
 import { defaultSinkLimits, type SinkLimits } from '../../connectors/sink/settings.ts';
 import type { SourceSettings } from '../../connectors/source/contract.ts';
+import { mirrorRoute } from '../../connectors/source/mirror-route.ts';
+import type { GeneratedSchemas } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
+import { flowMapping } from '../table-settings.ts';
 
-/** The registration database as a source: flows 1 and 2, reference data, assets, receipts of flow 3. */
-export function registrationSourceOf(settings: Settings): SourceSettings {
+/** The registration database as a source: flows 1 and 2, reference data, assets, receipts of flow 3, mirrored tables. */
+export function registrationSourceOf(settings: Settings, generated: GeneratedSchemas): SourceSettings {
   const { name, senderId, slot, publication, tables } = settings.registration;
   return {
     ...commonOf(settings, name),
@@ -13,7 +16,10 @@ export function registrationSourceOf(settings: Settings): SourceSettings {
     senderId,
     slot,
     publication,
-    routes: registrationRoutes(name, { tables }),
+    routes: [
+      ...registrationRoutes(name, { tables: flowMapping(tables) }),
+      ...[...generated].map(([topic, schema]) => mirrorRoute(topic, schema)),
+    ],
   };
 }
 

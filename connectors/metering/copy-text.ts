@@ -1,3 +1,5 @@
+import { dayText } from '../../avro/item-text.ts';
+
 /** COPY's text format: columns by tab, rows by newline, `\N` for null. */
 export const copyNull = '\\N';
 
@@ -34,17 +36,10 @@ const dates = new Map<number, string>();
 export function dateText(day: number): string {
   const known = dates.get(day);
   if (known !== undefined) return known;
-  const at = new Date(day * 86_400_000);
-  const year = at.getUTCFullYear();
-  const shown = year > 0 ? year : 1 - year;
-  const text = `${String(shown).padStart(4, '0')}-${pad(at.getUTCMonth() + 1)}-${pad(at.getUTCDate())}${year > 0 ? '' : ' BC'}`;
+  const text = dayText(day);
   if (dates.size > 100_000) dates.clear();
   dates.set(day, text);
   return text;
-}
-
-function pad(number: number): string {
-  return String(number).padStart(2, '0');
 }
 
 let lastMicros = Number.NaN;

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { LaneDomain } from '../sink/contract.ts';
 import { MeteringLane } from './lane-domain.ts';
+import { type MirrorSchemas, withMirrors } from './mirror/mirror-lane.ts';
 import { type MeteringReport, newMeteringReport } from './report.ts';
 import type { RuleParameters } from './rules/contract.ts';
 import { judge } from './rules/judge.ts';
@@ -12,6 +13,8 @@ export interface MeteringSettings {
   /** Of every lane topic. */
   readonly partitions: number;
   readonly ruleParameters: RuleParameters;
+  /** Tables that are kept as they are, besides those that the rule book is about. */
+  readonly mirrors?: MirrorSchemas;
 }
 
 export interface MeteringDependencies {
@@ -25,10 +28,9 @@ export function createMeteringDomain(
   settings: MeteringSettings,
   { log, report = newMeteringReport() }: MeteringDependencies,
 ): (lane: number) => LaneDomain {
-  const { source, partitions, ruleParameters: parameters } = settings;
-  return (lane) =>
-    withReceipts(
-      new MeteringLane({ source, lane, partitions, rules: { judge, parameters } }, log, report),
-      `${source}.receipt`,
-    );
+  const { source, partitions, ruleParameters: parameters, mirrors = new Map() } = settings;
+  return (lane) => {
+    const judged = new MeteringLane({ source, lane, partitions, rules: { judge, parameters } }, log, report);
+    return withMirrors(withReceipts(judged, `${source}.receipt`), mirrors, { source, lane });
+  };
 }

@@ -16,12 +16,20 @@ interface OpenRecords {
   bytes: number;
 }
 
+export interface LeftOut {
+  readonly route: TableRoute;
+  readonly column: string;
+  readonly bytes: number;
+}
+
 /** The records of one Kafka transaction, in order, cut into send calls as they come. */
 export class Batch {
   readonly slab: Slab;
   readonly sends: (readonly PartitionRecords[])[] = [];
   /** Records, tombstones and copies included. */
   records = 0;
+  /** Values that no record can carry. */
+  readonly tooLarge: LeftOut[] = [];
   /** Rows of which an event here does not tell all: their primary keys, each once. */
   readonly again = new Map<TableRoute, Map<string, readonly string[]>>();
   #open: OpenRecords[] = [];

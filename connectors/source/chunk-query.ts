@@ -90,7 +90,7 @@ export function keyChunks({ table, columns, primaryKey, identifying, messageKey,
 }
 
 /** The text that the type's output function makes, which is the text of the replication stream. */
-function textOf(column: CatalogColumn, value: string): string {
+export function textOf(column: CatalogColumn, value: string): string {
   return column.type === 'text' ? value : `textin(${column.outputFunction}(${value}))`;
 }
 

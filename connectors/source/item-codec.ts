@@ -1,5 +1,6 @@
 import { type FieldType, isUnion, type SchemaField } from '../../avro/schemas.ts';
 import { Fault } from '../../runtime/fault.ts';
+import { writeDouble, writeHexBytes, writeInt64 } from './exact-codecs.ts';
 import { writeTextArray } from './text-array.ts';
 import {
   decimalCodec,
@@ -25,7 +26,7 @@ export function codecOf(field: SchemaField): ItemCodec {
   const branches: readonly FieldType[] = isUnion(field.type) ? field.type : [];
   const nullBranch = branches.indexOf('null');
   const type = branches[1 - nullBranch];
-  const codec = type === undefined ? null : codecOfType(type);
+  const codec = type === undefined ? null : codecOfType(type, field.postgres !== undefined);
   if (branches.length !== 2 || nullBranch < 0 || codec === null) {
     throw new Fault(
       'misconfigured',
@@ -37,7 +38,7 @@ export function codecOf(field: SchemaField): ItemCodec {
   return { codec, nullByte: nullBranch * 2, valueByte: (1 - nullBranch) * 2 };
 }
 
-function codecOfType(type: FieldType): TextCodec | null {
+function codecOfType(type: FieldType, isMirrored: boolean): TextCodec | null {
   if (typeof type === 'string') {
     switch (type) {
       case 'string':
@@ -47,7 +48,11 @@ function codecOfType(type: FieldType): TextCodec | null {
       case 'int':
         return writeInt;
       case 'long':
-        return writeBigint;
+        return isMirrored ? writeInt64 : writeBigint;
+      case 'double':
+        return writeDouble;
+      case 'bytes':
+        return writeHexBytes;
       default:
         return null;
     }
@@ -57,7 +62,7 @@ function codecOfType(type: FieldType): TextCodec | null {
     case 'int':
       return type.logicalType === 'date' ? writeDate : null;
     case 'long':
-      return type.logicalType === 'timestamp-micros' ? writeTimestamp : null;
+      return type.logicalType.endsWith('timestamp-micros') ? writeTimestamp : null;
     case 'bytes':
       return type.logicalType === 'decimal' ? decimalCodec(type.precision ?? 0, type.scale ?? 0) : null;
     case 'array':

@@ -1,9 +1,11 @@
 import type { ProgressRecord } from '../../avro/progress.ts';
 import type { TransactionalPublisher } from '../../topics/contract.ts';
 import { nowMicros } from '../../runtime/clock.ts';
+import type { Logger } from 'pino';
 import type { Batch } from './batch.ts';
 import type { SourceSettings } from './contract.ts';
 import { noteProgress, type SourceReport } from './report.ts';
+import { tableName } from './route-columns.ts';
 import type { ServerState } from './server-state.ts';
 import type { GatheredBatch, TransactionGatherer } from './transactions.ts';
 
@@ -18,6 +20,7 @@ export interface PublishingParts {
   readonly encodeProgress: (record: ProgressRecord) => Buffer;
   readonly lastProgress: ProgressRecord | null;
   readonly report: SourceReport;
+  readonly log: Logger;
   /**
    * Asks for rows to be read again, durably. Before the commit of what makes it necessary: if the process dies between
    * the two, the rows are asked for twice, and never not at all.
@@ -36,11 +39,20 @@ export async function publishBatches(parts: PublishingParts, signal: AbortSignal
     const progress = await publish(parts, gathered, nextOffsets);
     parts.confirm(progress.endLsn);
     noteProgress(report, progress);
+    tellLeftOut(gathered.batch, report, parts.log);
     report.lastCommitAt = nowMicros();
     report.kafkaTransactions += 1;
     report.records += gathered.batch.records;
     report.bytes += gathered.batch.bytes;
     gatherer.release(gathered);
+  }
+}
+
+function tellLeftOut({ tooLarge }: Batch, report: SourceReport, log: Logger): void {
+  for (const { route, column, bytes } of tooLarge) {
+    const text = `A value of ${tableName(route)}.${column} has ${bytes} bytes as text, which is more than a record can carry: it was left out, and receivers are told so.`;
+    report.leftOut = { text, count: (report.leftOut?.count ?? 0) + 1, at: nowMicros() };
+    log.error({ code: 'VALUE_TOO_LARGE', table: tableName(route), column, bytes }, text);
   }
 }
 

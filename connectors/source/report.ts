@@ -69,6 +69,8 @@ export interface SourceReport {
   load: Record<string, LoadedTable>;
   /** Null while none is read. */
   job: ReadJob | null;
+  /** The last value that was too large for a record, and how many there were since this process opened the source. */
+  leftOut: { readonly text: string; readonly count: number; readonly at: number } | null;
 }
 
 export function newSourceReport(): SourceReport {
@@ -97,6 +99,7 @@ export function newSourceReport(): SourceReport {
     loadComplete: false,
     load: {},
     job: null,
+    leftOut: null,
   };
 }
 

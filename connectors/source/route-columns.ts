@@ -41,7 +41,7 @@ export function columnPositions(route: TableRoute, columns: readonly string[]): 
   };
 }
 
-export function missingTable(route: TableRoute): Fault {
+export function missingTable(route: Pick<TableRoute, 'schema' | 'table' | 'entity'>): Fault {
   return new Fault(
     'misconfigured',
     'SOURCE_TABLE_MISSING',

@@ -10,6 +10,9 @@ const outputSettings = [
   'extra_float_digits=3',
   'timezone=UTC',
   'bytea_output=hex',
+  'lc_monetary=C',
+  // Names of database objects, as values, are told with their schema where it is not this one.
+  'search_path=public',
   'statement_timeout=0',
   'lock_timeout=0',
   'idle_in_transaction_session_timeout=0',

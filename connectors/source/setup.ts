@@ -70,10 +70,12 @@ async function planPublication(client: Queryable, settings: SourceSettings): Pro
   const publication = quoteIdentifier(settings.publication);
   const { rows: found } = await client.query('SELECT 1 FROM pg_publication WHERE pubname = $1', [settings.publication]);
   if (found.length === 0) {
+    // From PostgreSQL 18 on it can carry stored generated columns.
+    const generated = (await serverVersion(client)) >= 180_000 ? ', publish_generated_columns = stored' : '';
     return [
       {
         what: `publication ${settings.publication} of ${wanted.length} tables`,
-        sql: `CREATE PUBLICATION ${publication} FOR TABLE ${wanted.map(quoteTable).join(', ')} WITH (publish_via_partition_root = true)`,
+        sql: `CREATE PUBLICATION ${publication} FOR TABLE ${wanted.map(quoteTable).join(', ')} WITH (publish_via_partition_root = true${generated})`,
       },
     ];
   }
@@ -122,12 +124,16 @@ export async function hasPublished(client: Queryable, source: string): Promise<b
 }
 
 async function slotSql(client: Queryable, slot: string): Promise<string> {
+  // From PostgreSQL 17 on a slot can follow to a standby.
+  const failover = (await serverVersion(client)) >= 170_000 ? ', false, false, true' : '';
+  return `SELECT pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput'${failover})`;
+}
+
+async function serverVersion(client: Queryable): Promise<number> {
   const { rows } = await client.query<{ version: number }>(
     `SELECT current_setting('server_version_num')::int AS version`,
   );
-  // From PostgreSQL 17 on a slot can follow to a standby.
-  const failover = (rows[0]?.version ?? 0) >= 170_000 ? ', false, false, true' : '';
-  return `SELECT pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput'${failover})`;
+  return rows[0]?.version ?? 0;
 }
 
 async function withClient<T>(database: pg.ClientConfig, act: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { findGap, type HealParts, healSource } from './heal.ts';
 import { gapRecordOf, healPartsOf } from './replayed.fixture.ts';
 import { currentLsn, openStage, resumeSource, type SourceStage, startSource } from './source.fixture.ts';
-import { dateText } from './topic-places.ts';
 
 let stage: SourceStage;
 
@@ -127,12 +126,4 @@ test('positions of each partition go up through the gap', async () => {
       last.set(partition, position);
     }
   }
-});
-
-test.each([
-  [0, '1970-01-01'],
-  [-735_160, '0044-03-15 BC'],
-  [2_932_897, '10000-01-01'],
-])('the date of day %i is %s', (days, text) => {
-  expect(dateText(days)).toBe(text);
 });

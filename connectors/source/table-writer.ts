@@ -6,7 +6,7 @@ import type { SourceSettings, TableRoute } from './contract.ts';
 import { columnPositions, routeColumns } from './route-columns.ts';
 import { topicsOf, type TopicPartitions } from './topic-partitions.ts';
 import { Transcoder, type TransactionStamp } from './transcoder.ts';
-import { fillColumns, isNull, isUnchanged, sameValue, Tuple } from './tuple.ts';
+import { fillColumns, isNull, isTooLarge, isUnchanged, sameValue, Tuple } from './tuple.ts';
 
 export interface WriterContext {
   readonly settings: SourceSettings;
@@ -27,7 +27,11 @@ const encodedChanges = {
   truncate: encodedString('truncate'),
 };
 
+/** A record with its envelope stays below the topics' `max.message.bytes`, of which this leaves half a mebibyte. */
+const eventTextBytesMax = 7.5 * 1024 * 1024;
+
 const separator = 0x7c;
+const backslash = 0x5c;
 
 interface Target {
   readonly partitions: TopicPartitions;
@@ -48,6 +52,7 @@ export class TableWriter {
   readonly #identifying: readonly number[];
   /** Every column that becomes an item. */
   readonly #itemColumns: readonly number[];
+  readonly #columns: readonly string[];
   readonly #recordTypeColumn: number;
   readonly #updateColumn: number;
 
@@ -62,6 +67,7 @@ export class TableWriter {
     this.#identifying = [...new Set([...this.#primaryKey, ...this.#keyColumns, this.#topicColumn])].filter(
       (one) => one >= 0,
     );
+    this.#columns = columns;
     this.#itemColumns = Object.keys(route.items).map(at);
     this.#recordTypeColumn = recordType.kind === 'by-column' ? at(recordType.column) : -1;
     this.#updateColumn = recordType.kind === 'by-column' ? at(recordType.updateColumn) : -1;
@@ -115,11 +121,28 @@ export class TableWriter {
     const key = this.#writeKey(batch, row);
     const partition = target.partitions.of(key);
     const { slab } = batch;
-    slab.reserve(target.transcoder.bytesMax(textBytes(row)));
+    let bytes = textBytes(row);
+    if (bytes > eventTextBytesMax) bytes = this.#leaveOut(batch, row, bytes);
+    slab.reserve(target.transcoder.bytesMax(bytes));
     const end = target.transcoder.write(slab.block, slab.at, this.#recordType(change, row), stamp, ordinal, row);
     batch.add(partition, key, slab.cut(end));
     this.#count(target);
     if (change === 'delete' && this.route.tombstones) batch.add(partition, key, null);
+  }
+
+  /** Leaves the largest items out until the rest fits into a record; each is told. Returns the bytes of the rest. */
+  #leaveOut(batch: Batch, row: Tuple, bytes: number): number {
+    const others = this.#itemColumns.filter((column) => !this.#identifying.includes(column));
+    let rest = bytes;
+    for (const column of others.toSorted((a, b) => row.length(b) - row.length(a))) {
+      if (rest <= eventTextBytesMax) break;
+      const length = row.length(column);
+      batch.tooLarge.push({ route: this.route, column: this.#columns[column] ?? '', bytes: length });
+      row.starts[column] = length;
+      row.lengths[column] = isTooLarge;
+      rest -= length;
+    }
+    return rest;
   }
 
   /** One record per partition of each topic, with the same identity; each topic counts one. */
@@ -169,7 +192,8 @@ export class TableWriter {
   #writeKey(batch: Batch, row: Tuple): Buffer {
     const { slab } = batch;
     let bytes = this.#keyColumns.length;
-    for (const column of this.#keyColumns) bytes += Math.max(row.length(column), 0);
+    const isComposed = this.#keyColumns.length > 1;
+    for (const column of this.#keyColumns) bytes += Math.max(row.length(column), 0) * (isComposed ? 2 : 1);
     slab.reserve(bytes);
     let at = slab.at;
     for (const [index, column] of this.#keyColumns.entries()) {
@@ -178,7 +202,10 @@ export class TableWriter {
         at += 1;
       }
       const length = row.length(column);
-      if (length > 0) at = copyBytes(slab.block, at, row.buffer, row.start(column), length);
+      if (length <= 0) continue;
+      at = isComposed
+        ? copyEscaped(slab.block, at, row.buffer, row.start(column), length)
+        : copyBytes(slab.block, at, row.buffer, row.start(column), length);
     }
     return slab.cut(at);
   }
@@ -188,6 +215,17 @@ export class TableWriter {
     const { topic } = target.partitions;
     captured.set(topic, (captured.get(topic) ?? 0) + 1);
   }
+}
+
+/** A part of a composed key: a separator within it gets a backslash before it, so that no two keys are alike. */
+function copyEscaped(out: Buffer, at: number, from: Buffer, start: number, length: number): number {
+  let cursor = at;
+  for (let index = start; index < start + length; index += 1) {
+    const byte = from[index] ?? 0;
+    if (byte === separator || byte === backslash) out[cursor++] = backslash;
+    out[cursor++] = byte;
+  }
+  return cursor;
 }
 
 function textBytes(row: Tuple): number {

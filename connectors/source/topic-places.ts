@@ -1,4 +1,5 @@
 import { type DecodedEvent, truncateKey } from '../../avro/envelope.ts';
+import { itemText } from '../../avro/item-text.ts';
 import { partitionName } from '../../avro/progress.ts';
 import type { RecordSchema } from '../../avro/schemas.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
@@ -62,21 +63,11 @@ export class TopicPlaces {
     const { fields } = this.#schemaOf(topic);
     return identifyingColumns(route).map((column) => {
       const item = route.items[column] ?? column;
-      // What identifies a row is text, a whole number, a date or a boolean.
-      const value = (event.invalid[item] ?? event[item] ?? null) as string | number | boolean | null;
-      if (value === null) return null;
+      const text = event.invalid[item];
+      if (text !== undefined) return text;
+      const value = event[item] ?? null;
       const field = fields.find(({ name }) => name === item);
-      const isDate = JSON.stringify(field?.type ?? '').includes('"logicalType":"date"');
-      return isDate && typeof value === 'number' ? dateText(value) : String(value);
+      return value === null || field === undefined ? null : itemText(field.type, value);
     });
   }
-}
-
-/** Days since 1970-01-01 as PostgreSQL prints a date. */
-export function dateText(days: number): string {
-  const date = new Date(days * 86_400_000);
-  const year = date.getUTCFullYear();
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const text = `${String(year > 0 ? year : 1 - year).padStart(4, '0')}-${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}`;
-  return year > 0 ? text : `${text} BC`;
 }

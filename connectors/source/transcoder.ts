@@ -3,7 +3,7 @@ import { Fault } from '../../runtime/fault.ts';
 import { copyBytes, encodedString, writeBytes, writeLong } from './avro-bytes.ts';
 import { codecOf } from './item-codec.ts';
 import { unfit, writeText } from './text-to-avro.ts';
-import { isUnchanged, type Tuple } from './tuple.ts';
+import { isTooLarge, isUnchanged, type Tuple } from './tuple.ts';
 
 /** What all events of a source transaction (or of a part of it) have in common. Times are epoch microseconds. */
 export interface TransactionStamp {
@@ -51,6 +51,7 @@ export class Transcoder {
   readonly #absent: readonly InvalidItem[];
   readonly #invalid: InvalidItem[] = [];
   readonly #unchanged: Buffer[] = [];
+  readonly #tooLarge: { readonly name: Buffer; readonly text: Buffer }[] = [];
   #recordType: Buffer = Buffer.alloc(0);
   #ordinal = 0;
   #stamp: TransactionStamp | null = null;
@@ -88,7 +89,7 @@ export class Transcoder {
       .map(([item, column]) => ({ column, name: encodedString(item) }));
     const names = [...mapped.keys()].reduce((sum, item) => sum + Buffer.byteLength(item) + 16, 0);
     this.#fixedBytesMax =
-      256 + 2 * names + settings.senderId.length * 4 + settings.sourceName.length * 4 + schema.fields.length * 16;
+      256 + 2 * names + settings.senderId.length * 4 + settings.sourceName.length * 4 + schema.fields.length * 64;
   }
 
   /** No event of a row with so many bytes of text is longer. */
@@ -166,6 +167,8 @@ export class Transcoder {
         this.#invalid.push(invalidItem);
       } else if (length === isUnchanged) {
         this.#unchanged.push(name);
+      } else if (length === isTooLarge) {
+        this.#tooLarge.push({ name, text: encodedString(`VALUE_TOO_LARGE: ${row.starts[column] ?? 0} bytes`) });
       }
       out[at] = nullByte;
       return at + 1;
@@ -178,8 +181,13 @@ export class Transcoder {
       if (row.length(item.column) >= 0) this.#invalid.push(item);
     }
     let cursor = at;
-    if (this.#invalid.length > 0) {
-      cursor = writeLong(out, cursor, this.#invalid.length);
+    if (this.#invalid.length + this.#tooLarge.length > 0) {
+      cursor = writeLong(out, cursor, this.#invalid.length + this.#tooLarge.length);
+      for (const { name, text } of this.#tooLarge) {
+        cursor = copyBytes(out, cursor, name, 0, name.length);
+        cursor = copyBytes(out, cursor, text, 0, text.length);
+      }
+      this.#tooLarge.length = 0;
       for (const { column, name } of this.#invalid) {
         cursor = copyBytes(out, cursor, name, 0, name.length);
         cursor = writeBytes(out, cursor, row.buffer, row.start(column), row.length(column));

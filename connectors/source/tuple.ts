@@ -2,6 +2,8 @@
 export const isNull = -1;
 /** A column that the server did not send because a large value did not change (TOAST). */
 export const isUnchanged = -2;
+/** A column that is left out because the row would be larger than a record may be. `starts` has its bytes. */
+export const isTooLarge = -3;
 
 /**
  * A row as offsets into the buffer it came in: no object per column. It is valid only until that buffer is
@@ -11,7 +13,7 @@ export class Tuple {
   buffer: Buffer = Buffer.alloc(0);
   count = 0;
   starts: Int32Array = new Int32Array(64);
-  /** Bytes of the value's text, or `isNull`, or `isUnchanged`. */
+  /** Bytes of the value's text, or `isNull`, `isUnchanged`, `isTooLarge`. */
   lengths: Int32Array = new Int32Array(64);
 
   reset(buffer: Buffer, count: number): void {

@@ -19,6 +19,13 @@ export const sinkExplanations: readonly Explanation[] = [
       'Nothing, as a rule: the source reads the row again by itself, and the read takes the place of the held event. If it stays, `concord snapshot TABLE` shows whether the job is paused or failed; `concord snapshot TABLE --keys F` asks for it again.',
   },
   {
+    code: 'MIRROR_TABLE_MISSING',
+    title: 'The store lacks the table of a mirrored table, or columns of it',
+    meaning:
+      'A table is mirrored (`kind: mirror`) for which the store has not been prepared. The sink applies nothing until it is; what it missed waits on the topics.',
+    remedy: 'Run `concord init`, which makes the table in the schema `mirror`. Nothing is lost.',
+  },
+  {
     code: 'SCHEMA_NOT_FETCHED',
     title: "A writer's schema was forgotten before its record was read",
     meaning: 'An internal cache was too small for the moment. Nothing is lost.',

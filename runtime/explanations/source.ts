@@ -7,6 +7,14 @@ const healIt =
 /** From the WAL to the topics: server, slot, publication, tables. */
 export const sourceExplanations: readonly Explanation[] = [
   {
+    code: 'VALUE_TOO_LARGE',
+    title: 'A value is too large for a record',
+    meaning:
+      'The row would make a record above the limit of its topic (8 MiB), so its largest values were left out, and the pipe goes on. The event names them in `invalid`. A mirrored table has NULL there and names the column in `unsent`; an event of the flows is refused, and the last good version stays.',
+    remedy:
+      'Keep such values elsewhere (an object store) and a reference in the table, or shorten them: the next change of the row is sent as a whole.',
+  },
+  {
     code: 'SLOT_NOT_MADE',
     title: 'The replication slot does not exist yet',
     meaning: 'The source was started before its database was prepared. Nothing was captured, so nothing is lost.',
