@@ -19,6 +19,7 @@ import { referenceCommand } from './reference.ts';
 import { rejectionsCommand } from './rejections.ts';
 import { reportCommand } from './report.ts';
 import { retentionCommand } from './retention.ts';
+import { replayCommand } from './replay.ts';
 import { rulesCommand } from './rules.ts';
 import { runCommand } from './run.ts';
 import { schemasCommand } from './schemas.ts';
@@ -50,6 +51,7 @@ export function createProgram(): Command {
     statusCommand(),
     balanceCommand(),
     reconcileCommand(),
+    replayCommand(),
     snapshotCommand(),
     retentionCommand(),
   ];

@@ -5,7 +5,7 @@ import type { LaneEvent, Unit } from './contract.ts';
 import type { EventHead, Head, LanePartition } from './lane-partition.ts';
 import type { ProgressLog } from './progress-log.ts';
 import { compareTransactions, justBefore } from './sequence.ts';
-import type { DeadLetter, SinkLimits } from './settings.ts';
+import type { DeadLetter, LaneEnd, SinkLimits } from './settings.ts';
 import { UnitInParts } from './unit-in-parts.ts';
 
 export interface PartitionOffset {
@@ -66,6 +66,7 @@ export class LaneMerge {
   private readonly partitions: readonly LanePartition[];
   private readonly progress: ProgressLog;
   private readonly limits: MergeLimits;
+  private readonly end: LaneEnd | null;
   private through: Position;
   private sourceTime: number;
   private large: UnitInParts | null = null;
@@ -78,7 +79,9 @@ export class LaneMerge {
     progress: ProgressLog,
     start: { readonly through: Position; readonly sourceTime: number },
     limits: MergeLimits,
+    end: LaneEnd | null = null,
   ) {
+    this.end = end;
     this.partitions = partitions;
     this.progress = progress;
     this.through = start.through;
@@ -95,7 +98,9 @@ export class LaneMerge {
     const head = this.smallest()?.peek();
     if (head === undefined) return { kind: 'idle', reach: this.reachTo(complete) };
     if (compareTransactions(head.position, complete) <= 0) return this.nextBatch(complete);
-    if (!this.isTooLarge(head.position, complete)) return { kind: 'idle', reach: this.reachTo(complete) };
+    if (this.isBehindEnd(head.position) || !this.isTooLarge(head.position, complete)) {
+      return { kind: 'idle', reach: this.reachTo(complete) };
+    }
     this.large = new UnitInParts(head.position);
     return this.nextSlice(this.large, complete);
   }
@@ -107,7 +112,12 @@ export class LaneMerge {
       const known = this.known(partition);
       if (compareTransactions(known, complete) < 0) complete = known;
     }
+    if (this.end !== null && compareTransactions(complete, this.end.position) >= 0) complete = this.end.position;
     return compareTransactions(complete, this.through) < 0 ? this.through : complete;
+  }
+
+  private isBehindEnd(position: Position): boolean {
+    return this.end !== null && compareTransactions(position, this.end.position) > 0;
   }
 
   private known(partition: LanePartition): Position {
@@ -220,6 +230,10 @@ export class LaneMerge {
 
   private reachTo(complete: Position): Reach {
     this.advance(complete, this.progress.sourceTimeAt(complete));
+    // What the progress topic has forgotten of the time at the end, whoever chose it knows.
+    if (this.end !== null && comparePositions(complete, this.end.position) === 0) {
+      this.advance(complete, this.end.sourceTime);
+    }
     this.markPartitions();
     return this.marked();
   }

@@ -147,7 +147,9 @@ export class LaneWorker {
       return new ReferenceCursor(log, through, this.lane === 0 ? start : null);
     });
     this.report.state = 'running';
-    return new LaneMerge([...cursors, ...this.buffer.queues], progress, { through, sourceTime }, this.settings.limits);
+    const end = this.settings.ends?.get(this.lane) ?? null;
+    const partitions = [...cursors, ...this.buffer.queues];
+    return new LaneMerge(partitions, progress, { through, sourceTime }, this.settings.limits, end);
   }
 
   private async untilCovered(through: Position): Promise<void> {

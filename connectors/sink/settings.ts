@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Decoder } from '../../avro/codec.ts';
 import type { DecodedEvent } from '../../avro/envelope.ts';
+import type { Position } from '../../avro/position.ts';
 import type { ProgressRecord } from '../../avro/progress.ts';
 import type { LaneSubscriber, TopicFollower } from '../../topics/contract.ts';
 import type { LaneDomain } from './contract.ts';
@@ -30,7 +31,16 @@ export interface SinkSettings {
   /** Who signs the receipts. */
   readonly receiver: string;
   readonly storeSchema: StoreSchema;
+  /** By lane, where it ends; nothing, for a sink that follows its source for ever. */
+  readonly ends?: ReadonlyMap<number, LaneEnd>;
   readonly limits: SinkLimits;
+}
+
+/** Where a lane ends for good: nothing behind it is applied. For a store that is to be as another one is. */
+export interface LaneEnd {
+  readonly position: Position;
+  /** Source time at the position, epoch microseconds. */
+  readonly sourceTime: number;
 }
 
 export interface SinkLimits {

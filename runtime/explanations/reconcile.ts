@@ -58,4 +58,12 @@ export const reconcileExplanations: readonly Explanation[] = [
     meaning: 'Not all rows were sent again. Those that were are in the pipe as ever.',
     remedy: 'Correct what the message says, and repair again: a row that is right by then changes nothing.',
   },
+  {
+    code: 'REPLAY_NO_DATABASE',
+    title: 'The database of a second store can not be made',
+    meaning:
+      'A second store is a database of its own on the server of the metering store, and the user of `metering.database.url` may not make one.',
+    remedy:
+      'Grant it (`ALTER ROLE … CREATEDB`), or have an administrator make the database that the message names, owned by that user; it is taken when it is empty.',
+  },
 ];

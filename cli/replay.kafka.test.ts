@@ -1,0 +1,213 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { untilEverythingIsThrough, untilReferenceDataArrived } from '../test/agreement.fixture.ts';
+import {
+  createHelpers,
+  insertAppointments,
+  insertPoints,
+  insertReferenceData,
+} from '../test/registration-rows.fixture.ts';
+import { count, Rig, until } from '../test/rig.fixture.ts';
+import { performed } from './perform.fixture.ts';
+import type { ReplayReport } from './replay/into.ts';
+
+describe('a second store', () => {
+  const { kafkaBrokers } = inject('stack');
+  const directory = mkdtempSync(path.join(tmpdir(), 'concord-replay-'));
+  let rig: Rig;
+
+  beforeAll(async () => {
+    rig = await Rig.create(inject('stack'));
+    await createHelpers(rig.registration);
+    await insertReferenceData(rig.registration);
+    await insertPoints(rig.registration, 1, 200);
+    await insertAppointments(rig.registration, 1, 150);
+    await rig.init();
+    rig.start('registration');
+    rig.start('metering');
+    await untilReferenceDataArrived(rig, 8);
+    const sql = (text: string): Promise<unknown> => rig.registration.query(text);
+    // Refused, held, resolved, overtaken, deleted and made again: something of everything.
+    await sql(`UPDATE registration.metering_point SET gsp_group = '_Z' WHERE mpan_core IN (mpan(1), mpan(2))`);
+    await sql(`UPDATE registration.metering_point SET supplier_mpid = 'NEWS' WHERE mpan_core IN (mpan(3), mpan(4))`);
+    await sql(`UPDATE registration.metering_point SET gsp_group = '_D', opt_out = true WHERE mpan_core = mpan(1)`);
+    await sql(`UPDATE registration.metering_point SET supplier_mpid = 'SUPB' WHERE mpan_core = mpan(3)`);
+    await sql(`DELETE FROM registration.appointment WHERE appointment_id BETWEEN 100 AND 120`);
+    await insertAppointments(rig.registration, 100, 110);
+    await sql(`UPDATE registration.metering_point SET line_loss_factor = line_loss_factor + 0.001`);
+    await sql(
+      `UPDATE registration.appointment SET contract_reference = 'longer than ten' WHERE appointment_id IN (30, 31)`,
+    );
+    await sql(`INSERT INTO registration.participant VALUES ('NEWS', 'X', 'New supplier', '2000-01-01', NULL, 2)`);
+    await untilEverythingIsThrough(rig);
+  });
+
+  afterAll(async () => {
+    for (const name of ['first', 'strict', 'later', 'killed'])
+      await performed('replay', 'drop', name, '--config', rig.configurationFile);
+    await rig.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  async function replay(
+    ...words: string[]
+  ): Promise<{ status: number; stdout: string; stderr: string; report: ReplayReport }> {
+    const { code, out, err } = await performed('replay', ...words, '--json', '--config', rig.configurationFile);
+    return { status: code, stdout: out, stderr: err, report: (out === '' ? null : JSON.parse(out)) as ReplayReport };
+  }
+
+  /** Everything of the live side that a replay might touch by mistake. */
+  async function liveTraces(): Promise<unknown> {
+    const admin = new Kafka({ brokers: kafkaBrokers.split(','), logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const offsets = await admin.fetchOffsets({ groupId: `concord-${rig.registrationPrefix}-sink` });
+    const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId).toSorted();
+    const letters = await admin.fetchTopicOffsets('concord.dead-letter');
+    await admin.disconnect();
+    const { rows: positions } = await rig.metering.query(
+      'SELECT * FROM metering.applied_position ORDER BY source, lane',
+    );
+    const { rows: applied } = await rig.metering.query('SELECT * FROM metering.applied_offset ORDER BY 1, 2, 3');
+    const { rows: outcomes } = await rig.metering.query('SELECT * FROM metering.outcome ORDER BY 1, 2, 3, 4');
+    const { rows: receipts } = await rig.metering.query('SELECT * FROM metering.receipt ORDER BY 1, 2, 3');
+    const { rows: slots } = await rig.metering.query('SELECT slot_name, database FROM pg_replication_slots ORDER BY 1');
+    return { offsets, groups, letters, positions, applied, outcomes, receipts, slots };
+  }
+
+  test('is the same as the live one, row for row, and leaves no trace on the live side', async () => {
+    await rig.kill('metering');
+    // What the live store has not applied must not be in the second one, although the topics have it.
+    const mpan = ((await rig.registration.query('SELECT mpan(20) AS mpan')).rows[0] as { mpan: string }).mpan;
+    await rig.registration.query(`UPDATE registration.metering_point SET opt_out = true WHERE mpan_core = $1`, [mpan]);
+    const topic = `${rig.registrationPrefix}.metering-point`;
+    const tail = ['tail', topic, '--mpan', mpan, '--from', 'beginning', '--no-follow', '--json'];
+    await until(
+      'the change is on its topic',
+      () => performed(...tail, '--config', rig.configurationFile),
+      ({ out }) => out.includes('"opt_out":true'),
+    );
+    const before = await liveTraces();
+    const { status, report, stderr } = await replay('--into', 'first');
+    expect(stderr).toBe('');
+    expect(report.tables.filter(({ differing }) => differing > 0)).toEqual([]);
+    expect(report.outcomes).toEqual({});
+    expect(report).toMatchObject({ verdict: 'same', completeFrom: null, rules: null });
+    expect(status).toBe(0);
+    const rows = Object.fromEntries(report.tables.map(({ table, second }) => [table, second]));
+    expect(rows).toMatchObject({ participant: 9 });
+    expect(rows['metering_point']).toBeGreaterThanOrEqual(200);
+    expect(rows['rejection']).toBeGreaterThan(3);
+    expect(rows['appointment_history']).toBeGreaterThan(20);
+    expect(await liveTraces()).toEqual(before);
+    rig.start('metering');
+    await untilEverythingIsThrough(rig);
+  });
+
+  test('goes on to where the live one is by now, and names what somebody changed there', async () => {
+    await rig.registration.query('DELETE FROM registration.appointment WHERE appointment_id = 5');
+    await untilEverythingIsThrough(rig);
+    const mpan = ((await rig.registration.query('SELECT mpan(7) AS mpan')).rows[0] as { mpan: string }).mpan;
+    await rig.metering.query(`UPDATE metering.metering_point SET load_shape_category = 'X' WHERE mpan_core = $1`, [
+      mpan,
+    ]);
+    const { status, report, stdout } = await replay('--into', 'first');
+    expect(status).toBe(3);
+    expect(report.tables.filter(({ differing }) => differing > 0)).toMatchObject([
+      {
+        table: 'metering_point',
+        differing: 1,
+        causes: { unexplained: 1 },
+        samples: [{ columns: { load_shape_category: ['X', 'S-D-W-AI'] } }],
+      },
+    ]);
+    expect(stdout).not.toContain(mpan);
+    await rig.metering.query(
+      `UPDATE metering.metering_point SET load_shape_category = 'S-D-W-AI' WHERE mpan_core = $1`,
+      [mpan],
+    );
+  });
+
+  test('says what another rule book would have refused, and what not', async () => {
+    const rules = path.join(directory, 'rules.yaml');
+    writeFileSync(rules, 'contractReferenceMax: 3\ndisabled: [GSP_GROUP_DISTRIBUTOR, GSP_GROUP_UNKNOWN]\n');
+    const { status, report } = await replay('--into', 'strict', '--rules', rules);
+    expect(status).toBe(3);
+    const points = report.tables.find(({ table }) => table === 'metering_point');
+    expect(Object.keys(points?.causes ?? {}).join()).toMatch(/not refused by [A-Z_, ]+ any more/);
+    const appointments = report.tables.find(({ table }) => table === 'appointment');
+    // 'C' and three digits are more than three characters.
+    expect(Object.keys(appointments?.causes ?? {})).toEqual([expect.stringMatching(/^refused by CONTRACT_FORMAT/)]);
+    expect(appointments?.second).toBeLessThan(appointments?.live ?? 0);
+    const other = path.join(directory, 'other.yaml');
+    writeFileSync(other, 'contractReferenceMax: 4\n');
+    expect((await replay('--into', 'strict', '--rules', other)).stderr).toContain('begun with other rules');
+    writeFileSync(other, 'disabled: [NO_SUCH_RULE]\n');
+    expect((await replay('--into', 'none', '--rules', other)).status).toBe(2);
+  });
+
+  test('judges by the new rules only what was published since a moment', async () => {
+    await untilEverythingIsThrough(rig);
+    const from = new Date().toISOString();
+    await rig.registration.query(
+      `UPDATE registration.appointment SET contract_reference = 'C9999' WHERE appointment_id = 40`,
+    );
+    await untilEverythingIsThrough(rig);
+    const rules = path.join(directory, 'later.yaml');
+    writeFileSync(rules, 'contractReferenceMax: 3\n');
+    const { report } = await replay('--into', 'later', '--rules', rules, '--rules-from', from);
+    const appointments = report.tables.find(({ table }) => table === 'appointment');
+    expect(appointments).toMatchObject({ differing: 1, samples: [{ key: expect.stringMatching(/\|40$/) as string }] });
+    expect(report.rules?.from).not.toBeNull();
+  });
+
+  test('killed with -9 while it is built, goes on where it was; paused, it waits; dropped, nothing is left', async () => {
+    const first = await replay('--into', 'killed', '--until', '0/1');
+    expect({ status: first.status, verdict: first.report.verdict }).toEqual({ status: 0, verdict: 'stopped' });
+    const url = new URL(rig.meteringUrl);
+    url.pathname += '_replay_killed';
+    const second = new pg.Client({ connectionString: url.href });
+    second.on('error', () => {});
+    await second.connect();
+    // The lane that writes reference data can not go on, so that the building is in the middle when it is killed.
+    await second.query('BEGIN');
+    await second.query('LOCK TABLE metering.participant IN SHARE MODE');
+    const child = spawn(
+      process.execPath,
+      [
+        path.resolve(import.meta.dirname, '../dist/cli/concord.js'),
+        'replay',
+        '--into',
+        'killed',
+        '--config',
+        rig.configurationFile,
+      ],
+      { stdio: 'ignore' },
+    );
+    await until(
+      'other lanes have applied something',
+      () => count(second, 'SELECT coalesce(sum(count), 0) AS count FROM metering.outcome'),
+      (found) => found > 0,
+    );
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await second.end();
+    await performed('replay', 'pause', 'killed', '--config', rig.configurationFile);
+    const listed = async (): Promise<{ name: string; state: string }[]> =>
+      JSON.parse((await performed('replay', 'list', '--json', '--config', rig.configurationFile)).out) as never;
+    expect((await listed()).find(({ name }) => name === 'killed')?.state).toBe('paused');
+    const { status, report } = await replay('resume', 'killed');
+    expect({ status, verdict: report.verdict }).toEqual({ status: 0, verdict: 'same' });
+    expect((await performed('replay', 'drop', 'killed', '--config', rig.configurationFile)).code).toBe(0);
+    expect((await listed()).map(({ name }) => name)).not.toContain('killed');
+    expect(
+      await count(rig.metering, 'SELECT count(*) FROM pg_database WHERE datname = $1', [url.pathname.slice(1)]),
+    ).toBe(0);
+    expect((await replay('drop', 'killed')).status).toBe(2);
+  });
+});

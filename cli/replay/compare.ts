@@ -1,0 +1,159 @@
+import type pg from 'pg';
+import { quoteIdentifier } from '../../connectors/source/sql.ts';
+import { causesOf } from './causes.ts';
+import { type ComparedTable, comparedTables } from './compared-tables.ts';
+
+/** One row that is not the same in both stores. */
+export interface RowDifference {
+  readonly key: string;
+  readonly cause: string;
+  /** Columns that differ, where both have one row of that key: [live, second]. */
+  readonly columns: Readonly<Record<string, readonly [unknown, unknown]>>;
+}
+
+export interface TableComparison {
+  readonly table: string;
+  readonly live: number;
+  readonly second: number;
+  /** Keys of which the stores do not say the same. */
+  readonly differing: number;
+  /** Cause → keys, of the keys that were looked at. */
+  readonly causes: Readonly<Record<string, number>>;
+  readonly samples: readonly RowDifference[];
+}
+
+const bucketCount = 4_096;
+const bucketsAtOnce = 32;
+const keysLookedAtMax = 5_000;
+const samplesMax = 5;
+
+/** Both stores, each in a snapshot of its own. Everything that a replay must repeat is compared, row for row. */
+export async function compareStores(
+  live: pg.Client,
+  second: pg.Client,
+  source: string,
+  tell: (text: string) => void,
+): Promise<readonly TableComparison[]> {
+  const found: TableComparison[] = [];
+  for (const table of comparedTables) {
+    tell(`comparing ${table.name}`);
+    found.push(await compareTable(live, second, table, source));
+  }
+  return found;
+}
+
+interface Bucket {
+  readonly bucket: number;
+  readonly rows: string;
+  readonly xor: string;
+  readonly sum: string;
+}
+
+async function compareTable(
+  live: pg.Client,
+  second: pg.Client,
+  table: ComparedTable,
+  source: string,
+): Promise<TableComparison> {
+  const columns = await columnsOf(live, table);
+  const sql = sqlOf(table, columns);
+  const [there, here] = await Promise.all([
+    live.query<Bucket>(sql.digests, [source]),
+    second.query<Bucket>(sql.digests, [source]),
+  ]);
+  const buckets = differingBuckets(there.rows, here.rows);
+  const causes: Record<string, number> = {};
+  const samples: RowDifference[] = [];
+  let differing = 0;
+  for (let from = 0; from < buckets.length; from += bucketsAtOnce) {
+    const keys = await differingKeys(live, second, sql.listing, source, buckets.slice(from, from + bucketsAtOnce));
+    const looked = keys.slice(0, Math.max(0, keysLookedAtMax - differing));
+    differing += keys.length;
+    if (looked.length === 0) continue;
+    const why = await causesOf(live, second, table, source, looked);
+    for (const key of looked) {
+      const cause = why(key);
+      causes[cause] = (causes[cause] ?? 0) + 1;
+    }
+    const shown = looked.slice(0, samplesMax - samples.length);
+    for (const key of shown)
+      samples.push({ key, cause: why(key), columns: await differenceOf(live, second, sql.rows, source, key) });
+  }
+  return { table: table.name, live: sumOf(there.rows), second: sumOf(here.rows), differing, causes, samples };
+}
+
+async function columnsOf(client: pg.Client, table: ComparedTable): Promise<readonly string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'metering' AND table_name = $1 ORDER BY 1`,
+    [table.name],
+  );
+  return rows.map(({ name }) => name).filter((name) => !table.without.includes(name));
+}
+
+function sqlOf(table: ComparedTable, columns: readonly string[]) {
+  const key = `concat_ws('|', ${table.key.map((name) => `coalesce(${quoteIdentifier(name)}::text, '')`).join(', ')})`;
+  const list = columns.map(quoteIdentifier).join(', ');
+  const bucket = `(hashtextextended(${key}, 0) & ${bucketCount - 1})::int`;
+  const from = `metering.${table.name} WHERE source = $1`;
+  return {
+    digests: `SELECT bucket, count(*)::text AS rows, bit_xor(h)::text AS xor, sum(h)::text AS sum
+      FROM (SELECT ${bucket} AS bucket, hash_record_extended(row(${list}), 0) AS h FROM ${from}) d GROUP BY bucket`,
+    listing: `SELECT ${key} AS key, hash_record_extended(row(${list}), 0)::text AS h FROM ${from} AND ${bucket} = ANY ($2::int[])`,
+    rows: `SELECT to_jsonb(r) AS row FROM (SELECT ${list} FROM ${from} AND ${key} = $2) r LIMIT 2`,
+  };
+}
+
+function differingBuckets(there: readonly Bucket[], here: readonly Bucket[]): readonly number[] {
+  const digestOf = ({ rows, xor, sum }: Bucket): string => `${rows} ${xor} ${sum}`;
+  const ours = new Map(here.map((one) => [one.bucket, digestOf(one)]));
+  const theirs = new Map(there.map((one) => [one.bucket, digestOf(one)]));
+  return [...new Set([...ours.keys(), ...theirs.keys()])].filter((bucket) => ours.get(bucket) !== theirs.get(bucket));
+}
+
+async function differingKeys(
+  live: pg.Client,
+  second: pg.Client,
+  listing: string,
+  source: string,
+  buckets: readonly number[],
+): Promise<readonly string[]> {
+  const hashes = new Map<string, { live: string[]; second: string[] }>();
+  for (const [side, client] of [
+    ['live', live],
+    ['second', second],
+  ] as const) {
+    const { rows } = await client.query<{ key: string; h: string }>(listing, [source, buckets]);
+    for (const { key, h } of rows) {
+      const of = hashes.get(key) ?? { live: [], second: [] };
+      of[side].push(h);
+      hashes.set(key, of);
+    }
+  }
+  return [...hashes].filter(([, of]) => of.live.sort().join() !== of.second.sort().join()).map(([key]) => key);
+}
+
+async function differenceOf(
+  live: pg.Client,
+  second: pg.Client,
+  sql: string,
+  source: string,
+  key: string,
+): Promise<RowDifference['columns']> {
+  type Row = Readonly<Record<string, unknown>>;
+  const there = (await live.query<{ row: Row }>(sql, [source, key])).rows;
+  const here = (await second.query<{ row: Row }>(sql, [source, key])).rows;
+  const [a] = there;
+  const [b] = here;
+  if (a === undefined || b === undefined || there.length > 1 || here.length > 1) {
+    return { '(rows)': [there.length, here.length] };
+  }
+  return Object.fromEntries(
+    Object.keys(a.row)
+      .filter((name) => JSON.stringify(a.row[name]) !== JSON.stringify(b.row[name]))
+      .map((name) => [name, [a.row[name] ?? null, b.row[name] ?? null]]),
+  );
+}
+
+function sumOf(buckets: readonly Bucket[]): number {
+  return buckets.reduce((sum, { rows }) => sum + Number(rows), 0);
+}

@@ -1,0 +1,239 @@
+import pg from 'pg';
+import type { Position } from '../../avro/position.ts';
+import { comparePositions } from '../../avro/position.ts';
+import type { RuleParameters } from '../../connectors/metering/rules/contract.ts';
+import type { LaneEnd } from '../../connectors/sink/settings.ts';
+import { monotonicMs, pause } from '../../runtime/clock.ts';
+import { clientConfigOf, databaseFault, withDatabase } from '../../runtime/postgres.ts';
+import { UsageError } from '../output.ts';
+import type { Settings } from '../settings.ts';
+import { type Building, buildTo, endsOf, liveEnds } from './build.ts';
+import { outcomesOf, refusalsByRule } from './causes.ts';
+import { compareStores, type TableComparison } from './compare.ts';
+import { logStarts, positionAt } from './place-in-time.ts';
+import { rulesWith } from './rules-file.ts';
+import {
+  beginAtLogStart,
+  changeRun,
+  findRun,
+  openSecondStore,
+  type ReplayRun,
+  type SecondStore,
+} from './second-store.ts';
+
+/** What a second store says of the live one; the document of `--json`. */
+export interface ReplayReport {
+  readonly store: string;
+  readonly database: string;
+  /** `stopped`: it was not brought to where the live store is, so nothing was compared. */
+  readonly verdict: 'same' | 'differs' | 'stopped';
+  readonly at: string;
+  /** Lane → how far both were when they were compared. */
+  readonly lanes: Readonly<Record<string, { readonly generation: number; readonly lsn: number }>>;
+  /** What was before it has expired from the topics; null when everything was there. */
+  readonly completeFrom: { readonly generation: number; readonly lsn: number } | null;
+  readonly rules: { readonly text: string; readonly from: { generation: number; lsn: number } | null } | null;
+  readonly tables: readonly TableComparison[];
+  /** Rejections and holds by rule: [live, second]. */
+  readonly refusals: Readonly<Record<string, readonly [number, number]>>;
+  /** Events by topic and outcome, where the two are not the same: [live, second]. */
+  readonly outcomes: Readonly<Record<string, readonly [number, number]>>;
+  readonly seconds: number;
+}
+
+export interface IntoOptions {
+  /** The text of a rules file. */
+  readonly rules: string | null;
+  readonly rulesFromMs: number | null;
+  /** Nothing behind it is built. */
+  readonly until: Position | null;
+}
+
+const lookEveryMs = 500;
+/** Each pass brings the second store to where the live one was when it began: the last, which holds a snapshot, is short. */
+const passesBeforeSnapshot = 2;
+
+/**
+ * Builds a second store, or goes on with it, brings it exactly to where the live one is, and compares them. Of the live side
+ * nothing is read but its store, in a snapshot, while they are compared.
+ */
+export async function replayInto(
+  settings: Settings,
+  store: SecondStore,
+  options: IntoOptions,
+  tell: (text: string) => void,
+  signal: AbortSignal,
+): Promise<ReplayReport | null> {
+  const begunMs = monotonicMs();
+  const rulesFrom = options.rulesFromMs === null ? null : new Date(options.rulesFromMs);
+  const run = await openSecondStore(settings, store, { rules: options.rules, rulesFrom });
+  demandSameRules(run, options);
+  return withWorker(store, async () => {
+    await changeRun(store, `state = 'running'`);
+    const { offsets, completeFrom } = await logStarts(settings);
+    await beginAtLogStart(store, settings.registration.name, offsets);
+    const building: Building = {
+      tell,
+      signal,
+      isPaused: async () => (await findRun(settings, store))?.state !== 'running',
+    };
+    while (!signal.aborted) {
+      const parameters = await rulesReached(settings, store, building);
+      const report = parameters === null ? null : await toTheEnd(settings, store, parameters, options.until, building);
+      if (report !== null) {
+        const whole = { ...report, completeFrom: placeOf(completeFrom), seconds: (monotonicMs() - begunMs) / 1000 };
+        await changeRun(store, `state = 'done', report = $1, reported_at = now()`, [JSON.stringify(whole)]);
+        return whole;
+      }
+      await untilResumed(building);
+    }
+    return null;
+  });
+}
+
+function demandSameRules(run: ReplayRun, { rules, rulesFromMs }: IntoOptions): void {
+  if (rules === null && rulesFromMs === null) return;
+  if (run.rules === rules && (run.rulesFrom?.getTime() ?? null) === rulesFromMs) return;
+  throw new UsageError(
+    `${run.name} was begun with other rules. Drop it (\`concord replay drop ${run.name}\`), or give the new one another name.`,
+  );
+}
+
+/** The rules of the file, once the second store is where they begin; null when it was interrupted or paused on the way. */
+async function rulesReached(
+  settings: Settings,
+  store: SecondStore,
+  building: Building,
+): Promise<RuleParameters | null> {
+  const live = settings.metering.rules;
+  const run = await findRun(settings, store);
+  if (run === null || run.rules === null) return live;
+  if (run.rulesFrom === null || run.rulesReached) return rulesWith(live, run.rules);
+  const position = run.rulesPosition ?? (await positionAt(settings, run.rulesFrom.getTime()));
+  if (position === null) return live;
+  await changeRun(store, 'rules_position = $1', [JSON.stringify(placeOf({ ordinal: 0, ...position }))]);
+  const before = { generation: position.generation, lsn: position.lsn - 1, ordinal: 0 };
+  const reached = await liveEnds(settings);
+  if ([...reached.values()].some((end) => comparePositions(end.position, before) < 0)) {
+    throw new UsageError(
+      'The live store is not yet where the new rules begin. Start what does not run (`concord status`), and try again.',
+    );
+  }
+  const ends = cutAt(reached, before);
+  building.tell('judging by the live rules up to where the new ones begin');
+  if (!(await buildTo(settings, store, live, ends, building))) return null;
+  await changeRun(store, 'rules_reached = true');
+  return rulesWith(live, run.rules);
+}
+
+async function toTheEnd(
+  settings: Settings,
+  store: SecondStore,
+  parameters: RuleParameters,
+  until: Position | null,
+  building: Building,
+): Promise<ReplayReport | null> {
+  for (let pass = 0; pass < passesBeforeSnapshot; pass += 1) {
+    const ends = cutAt(await liveEnds(settings), until);
+    if (!(await buildTo(settings, store, parameters, ends, building))) return null;
+  }
+  return withSnapshot(settings.metering.database, async (live) => {
+    const atLive = await endsOf(live, settings.registration.name);
+    const ends = cutAt(atLive, until);
+    if (!(await buildTo(settings, store, parameters, ends, building))) return null;
+    const run = await findRun(settings, store);
+    const isWhole = [...atLive].every(([lane, end]) => ends.get(lane) === end);
+    const found = await withSnapshot(store.settings, (second) =>
+      comparedWith(live, second, settings.registration.name, isWhole, building.tell),
+    );
+    return {
+      store: store.name,
+      database: store.database,
+      at: new Date().toISOString(),
+      lanes: Object.fromEntries([...ends].map(([lane, { position }]) => [lane, placeOf(position) ?? position])),
+      completeFrom: null,
+      rules: run === null || run.rules === null ? null : { text: run.rules, from: run.rulesPosition },
+      seconds: 0,
+      ...found,
+    };
+  });
+}
+
+async function comparedWith(
+  live: pg.Client,
+  second: pg.Client,
+  source: string,
+  isWhole: boolean,
+  tell: (text: string) => void,
+): Promise<Pick<ReplayReport, 'verdict' | 'tables' | 'refusals' | 'outcomes'>> {
+  if (!isWhole) return { verdict: 'stopped', tables: [], refusals: {}, outcomes: {} };
+  const tables = await compareStores(live, second, source, tell);
+  const refusals = pairs(await refusalsByRule(live, source), await refusalsByRule(second, source));
+  const outcomes = Object.fromEntries(
+    Object.entries(pairs(await outcomesOf(live, source), await outcomesOf(second, source))).filter(
+      ([, [a, b]]) => a !== b,
+    ),
+  );
+  const isSame = tables.every(({ differing }) => differing === 0) && Object.keys(outcomes).length === 0;
+  return { verdict: isSame ? 'same' : 'differs', tables, refusals, outcomes };
+}
+
+function pairs(
+  live: ReadonlyMap<string, number>,
+  second: ReadonlyMap<string, number>,
+): Record<string, readonly [number, number]> {
+  const names = [...new Set([...live.keys(), ...second.keys()])].toSorted();
+  return Object.fromEntries(names.map((name) => [name, [live.get(name) ?? 0, second.get(name) ?? 0]]));
+}
+
+/** The ends, and none behind the position. */
+function cutAt(ends: ReadonlyMap<number, LaneEnd>, until: Position | null): ReadonlyMap<number, LaneEnd> {
+  if (until === null) return ends;
+  return new Map(
+    [...ends].map(([lane, end]) => [
+      lane,
+      comparePositions(end.position, until) <= 0 ? end : { position: until, sourceTime: 0 },
+    ]),
+  );
+}
+
+async function untilResumed({ tell, isPaused, signal }: Building): Promise<void> {
+  let isTold = false;
+  while (!signal.aborted && (await isPaused())) {
+    if (!isTold) tell('paused; `concord replay resume NAME` lets it go on');
+    isTold = true;
+    await pause(lookEveryMs, signal);
+  }
+}
+
+/** One process at a time works on a second store. */
+async function withWorker<T>(store: SecondStore, act: () => Promise<T>): Promise<T> {
+  return withDatabase(store.settings, 'concord replay lock', async (client) => {
+    const { rows } = await client.query<{ free: boolean }>(
+      `SELECT pg_try_advisory_lock(hashtext('concord replay')) AS free`,
+    );
+    if (rows[0]?.free !== true) throw new UsageError(`Another process builds ${store.name} just now.`);
+    return act();
+  });
+}
+
+async function withSnapshot<T>(
+  database: Settings['metering']['database'],
+  act: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client(clientConfigOf(database, 'concord replay'));
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    return await act(client);
+  } catch (error) {
+    throw databaseFault(error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function placeOf(position: Position | null): { generation: number; lsn: number } | null {
+  return position === null ? null : { generation: position.generation, lsn: position.lsn };
+}
