@@ -80,13 +80,13 @@ export class PostgresServer {
     }
   }
 
-  /** A fast shutdown. */
-  async stop(): Promise<void> {
+  /** A fast shutdown; SIGQUIT is an immediate one, SIGKILL a crash of its main process. */
+  async stop(how: 'SIGINT' | 'SIGQUIT' | 'SIGKILL' = 'SIGINT'): Promise<void> {
     const process = this.#process;
     this.#process = null;
     if (process === null || process.exitCode !== null) return;
     const ended = once(process, 'exit');
-    process.kill('SIGINT');
+    process.kill(how);
     await ended;
   }
 

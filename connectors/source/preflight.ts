@@ -4,9 +4,9 @@ import { maskDigits } from '../../runtime/mask.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
 import { readGivenUp, tellGivenUp } from './last-resort.ts';
 import { identifyingColumns, routeColumns, tableName } from './route-columns.ts';
-import { hasPublished, publishedTables } from './setup.ts';
+import { hasPublished, publishedTables, publishesInPart } from './setup.ts';
 import { quoteIdentifier, quoteTable } from './sql.ts';
-import { type CatalogTable, readTable } from './table-catalog.ts';
+import { type CatalogTable, readLeaves, readTable } from './table-catalog.ts';
 
 /** Something that keeps the source from working, as a value: what, and what to do. */
 export interface SourceFinding {
@@ -181,7 +181,11 @@ async function tableFindings(client: pg.Client, settings: SourceSettings): Promi
         remedy: `Correct the mapping of ${route.entity}, or make the table.`,
       });
     } else {
-      findings.push(...shapeFindings(route, table), ...(await privilegeFindings(client, route)));
+      findings.push(
+        ...shapeFindings(route, table),
+        ...identityFindings(route, table, await readLeaves(client, table)),
+        ...(await privilegeFindings(client, route)),
+      );
     }
   }
   return findings;
@@ -192,7 +196,6 @@ function shapeFindings(route: TableRoute, table: CatalogTable): readonly SourceF
   const columns = new Set(table.columns.map((column) => column.name));
   const missing = routeColumns(route).filter((column) => !columns.has(column));
   const primaryKey = table.columns.filter((column) => column.inPrimaryKey).map((column) => column.name);
-  const outside = identifyingColumns(route).filter((column) => !table.identityColumns.includes(column));
   const findings: SourceFinding[] = missing.map((column) => ({
     code: 'SOURCE_COLUMN_MISSING',
     text: `The table ${name} has no column ${column}.`,
@@ -218,14 +221,27 @@ function shapeFindings(route: TableRoute, table: CatalogTable): readonly SourceF
       remedy: 'Make the primary key not deferrable.',
     });
   }
-  if (outside.length > 0 && missing.length === 0) {
-    findings.push({
-      code: 'REPLICA_IDENTITY',
-      text: `The replica identity of ${name} does not hold ${outside.join(', ')}: a delete would not say which topic and key it belongs to.`,
-      remedy: `Run \`concord init\`, or ALTER TABLE ${quoteTable(route)} REPLICA IDENTITY FULL.`,
-    });
-  }
   return findings;
+}
+
+/** A table without partitions is its own leaf. */
+function identityFindings(
+  route: TableRoute,
+  table: CatalogTable,
+  leaves: readonly CatalogTable[],
+): readonly SourceFinding[] {
+  const there = identifyingColumns(route).filter((column) => table.columns.some(({ name }) => name === column));
+  return [...new Map([table, ...leaves].map((one) => [tableName(one), one])).values()].flatMap((one) => {
+    const outside = there.filter((column) => !one.identityColumns.includes(column));
+    if (outside.length === 0 || there.length < identifyingColumns(route).length) return [];
+    return [
+      {
+        code: 'REPLICA_IDENTITY',
+        text: `The replica identity of ${tableName(one)} does not hold ${outside.join(', ')}: a delete would not say which topic and key it belongs to.`,
+        remedy: `Run \`concord init\`, or ALTER TABLE ${quoteTable(one)} REPLICA IDENTITY FULL.`,
+      },
+    ];
+  });
 }
 
 async function privilegeFindings(client: pg.Client, route: TableRoute): Promise<readonly SourceFinding[]> {
@@ -255,12 +271,33 @@ async function publicationFindings(client: pg.Client, settings: SourceSettings):
       },
     ];
   }
+  if (await publishesInPart(client, settings.publication)) {
+    return [
+      {
+        code: 'PUBLICATION_OPTIONS',
+        text: `The publication ${settings.publication} leaves kinds of changes out, or tells changes of partitions under the partition's name.`,
+        remedy: 'Run `concord init`, then read again what may have been missed with `concord snapshot`.',
+      },
+    ];
+  }
+  const { rows: filtered } = await client.query<{ name: string }>(
+    `SELECT schemaname || '.' || tablename AS name FROM pg_publication_tables t WHERE pubname = $1 AND to_jsonb(t) ->> 'rowfilter' IS NOT NULL`,
+    [settings.publication],
+  );
   const published = await publishedTables(client, settings.publication);
-  return [...settings.routes, { schema: 'concord', table: 'heartbeat' }]
+  const absent = [...settings.routes, { schema: 'concord', table: 'heartbeat' }]
     .filter((table) => !published.has(tableName(table)))
     .map((table) => ({
       code: 'TABLE_NOT_PUBLISHED',
       text: `The table ${tableName(table)} is not in the publication ${settings.publication}.`,
       remedy: 'Run `concord init`.',
     }));
+  return [
+    ...absent,
+    ...filtered.map(({ name }) => ({
+      code: 'PUBLICATION_OPTIONS',
+      text: `The publication ${settings.publication} has a row filter on ${name}: rows outside of it are not sent.`,
+      remedy: `ALTER PUBLICATION ${quoteIdentifier(settings.publication)} DROP TABLE, then ADD TABLE without WHERE; then \`concord snapshot ${name}\`.`,
+    })),
+  ];
 }

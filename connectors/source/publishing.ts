@@ -10,7 +10,13 @@ import type { ServerState } from './server-state.ts';
 import type { GatheredBatch, TransactionGatherer } from './transactions.ts';
 
 /** Places at which a test ends the process. */
-export type SourceFailpoint = 'before-commit' | 'after-commit' | 'chunk-before-commit' | 'split-after-commit';
+export type SourceFailpoint =
+  | 'before-commit'
+  | 'after-commit'
+  | 'chunk-before-commit'
+  | 'split-after-commit'
+  | 'hand-over-before-commit'
+  | 'hand-over-after-commit';
 
 export interface PublishingParts {
   readonly settings: SourceSettings;
@@ -57,7 +63,7 @@ function tellLeftOut({ tooLarge }: Batch, report: SourceReport, log: Logger): vo
 }
 
 async function publish(
-  { settings, publisher, server, encodeProgress, readAgain, failpoint }: PublishingParts,
+  { settings, publisher, server, encodeProgress, report, readAgain, failpoint }: PublishingParts,
   { batch, covered }: GatheredBatch,
   nextOffsets: Map<string, number>,
 ): Promise<ProgressRecord> {
@@ -83,8 +89,12 @@ async function publish(
   if (batch.again.size > 0) await readAgain(batch);
   failpoint?.('before-commit');
   if (covered.loadCompleteAt === null && batch.records > 0) failpoint?.('chunk-before-commit');
+  // From the initial load to the stream alone.
+  const handsOver = covered.loadCompleteAt !== null && !report.loadComplete;
+  if (handsOver) failpoint?.('hand-over-before-commit');
   await publisher.commit();
   failpoint?.('after-commit');
+  if (handsOver) failpoint?.('hand-over-after-commit');
   if (!covered.complete) failpoint?.('split-after-commit');
   return progress;
 }

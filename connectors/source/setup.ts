@@ -6,13 +6,15 @@ import { identifyingColumns, missingTable, tableName } from './route-columns.ts'
 import { readMark } from './server-state.ts';
 import { sourceTables } from './source-tables.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from './sql.ts';
-import { readTable } from './table-catalog.ts';
+import { readLeaves, readTable } from './table-catalog.ts';
 
 /** One thing that a source needs in its database and that is not there yet. */
 export interface SetupStep {
   readonly what: string;
   readonly sql: string;
 }
+
+const planStepsMax = 10_000;
 
 type Queryable = Pick<pg.ClientBase, 'query'>;
 
@@ -24,9 +26,14 @@ export async function planSource(database: pg.ClientConfig, settings: SourceSett
 /** Makes what is missing, and returns it. Running it again does nothing. The routed tables must exist. */
 export async function setUpSource(database: pg.ClientConfig, settings: SourceSettings): Promise<readonly SetupStep[]> {
   return withClient(database, async (client) => {
-    const steps = await plan(client, settings);
-    for (const step of steps) await client.query(step.sql);
-    return steps;
+    const done: SetupStep[] = [];
+    // A step may uncover another: each round does what the one before could not know of.
+    for (let steps = await plan(client, settings); steps.length > 0; steps = await plan(client, settings)) {
+      for (const step of steps) await client.query(step.sql);
+      done.push(...steps);
+      if (done.length > planStepsMax) throw new RangeError('the set-up does not come to an end');
+    }
+    return done;
   });
 }
 
@@ -55,12 +62,16 @@ async function planIdentities(client: Queryable, settings: SourceSettings): Prom
   for (const route of settings.routes) {
     const table = await readTable(client, route.schema, route.table);
     if (table === null) throw missingTable(route);
-    const identity = new Set(table.identityColumns);
-    if (identifyingColumns(route).every((column) => identity.has(column))) continue;
-    steps.push({
-      what: `replica identity of ${tableName(route)}: the whole row`,
-      sql: `ALTER TABLE ${quoteTable(route)} REPLICA IDENTITY FULL`,
-    });
+    const lacking = [table, ...(await readLeaves(client, table))].filter(
+      ({ identityColumns }) => !identifyingColumns(route).every((column) => identityColumns.includes(column)),
+    );
+    // A table without partitions is its own leaf.
+    for (const one of new Map(lacking.map((found) => [tableName(found), found])).values()) {
+      steps.push({
+        what: `replica identity of ${tableName(one)}: the whole row`,
+        sql: `ALTER TABLE ${quoteTable(one)} REPLICA IDENTITY FULL`,
+      });
+    }
   }
   return steps;
 }
@@ -79,6 +90,12 @@ async function planPublication(client: Queryable, settings: SourceSettings): Pro
       },
     ];
   }
+  if (await publishesInPart(client, settings.publication)) {
+    const what = `publication ${settings.publication}: all kinds of changes, partitions as their table`;
+    const sql = `ALTER PUBLICATION ${publication} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)`;
+    // Which tables are missing then shows only afterwards: partitions are listed in the place of their table before.
+    return [{ what, sql }];
+  }
   const published = await publishedTables(client, settings.publication);
   const missing = wanted.filter((table) => !published.has(tableName(table)));
   if (missing.length === 0) return [];
@@ -88,6 +105,15 @@ async function planPublication(client: Queryable, settings: SourceSettings): Pro
       sql: `ALTER PUBLICATION ${publication} ADD TABLE ${missing.map(quoteTable).join(', ')}`,
     },
   ];
+}
+
+/** Whether the publication leaves kinds of changes out, or tells those of partitions under other names. */
+export async function publishesInPart(client: Queryable, publication: string): Promise<boolean> {
+  const { rows } = await client.query<{ whole: boolean }>(
+    `SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AND pubviaroot AS whole FROM pg_publication WHERE pubname = $1`,
+    [publication],
+  );
+  return rows[0]?.whole === false;
 }
 
 /** `schema.table` of every table in the publication. */

@@ -72,3 +72,23 @@ export async function readTable(
     columns: rows.map(({ name, type, output, key }) => ({ name, type, outputFunction: output, inPrimaryKey: key })),
   };
 }
+
+/** The tables whose rows are the table's: its leaf partitions, or itself. Each has a replica identity of its own. */
+export async function readLeaves(
+  client: Pick<pg.ClientBase, 'query'>,
+  table: CatalogTable,
+): Promise<readonly CatalogTable[]> {
+  const { rows } = await client.query<{ schema: string; table: string }>(
+    `SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class root JOIN pg_namespace m ON m.oid = root.relnamespace, pg_partition_tree(root.oid) t
+     JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE m.nspname = $1 AND root.relname = $2 AND t.isleaf AND t.level > 0 ORDER BY 1, 2`,
+    [table.schema, table.table],
+  );
+  if (rows.length === 0) return [table];
+  const leaves: CatalogTable[] = [];
+  for (const leaf of rows) {
+    const found = await readTable(client, leaf.schema, leaf.table);
+    if (found !== null) leaves.push(found);
+  }
+  return leaves;
+}

@@ -148,6 +148,14 @@ export const sourceExplanations: readonly Explanation[] = [
       'Run `concord init`. If it existed before and was dropped, find out by whom: changes made without it are not sent.',
   },
   {
+    code: 'PUBLICATION_OPTIONS',
+    title: 'The publication does not send all changes',
+    meaning:
+      'It leaves inserts, updates, deletes or truncates out, has a row filter, or sends the changes of partitions under their own names (publish_via_partition_root is off). What it leaves out is not captured, and nothing else would say so.',
+    remedy:
+      'Run `concord init`, which sets the options (a row filter must be removed by hand, the text has the statements). What was missed meanwhile is found by `concord reconcile` and read with `concord snapshot`.',
+  },
+  {
     code: 'TABLE_NOT_PUBLISHED',
     title: 'A table is not in the publication',
     meaning: 'Its changes are not sent, although the configuration maps it.',
