@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { secondsLeft, tellSecondsLeft } from '../connectors/source/estimate.ts';
 import { readJob, type SnapshotJob } from '../connectors/source/job-table.ts';
 import { monotonicMs, nowMs, pause } from '../runtime/clock.ts';
 
@@ -29,7 +30,7 @@ export async function followSnapshot(
     }
     if (job.state === 'running' && now - toldAt > tellEveryMs) {
       toldAt = now;
-      tell?.(`  ${tellJob(job)}${tellRest(job)}`);
+      tell?.(`  ${tellJob(job)}${tellSecondsLeft(restOf(job))}`);
     }
   }
   if (job.endedAt !== null || job.state === 'paused') {
@@ -51,13 +52,10 @@ export function tellJob(job: SnapshotJob): string {
   return parts.join(', ');
 }
 
-/** From the rate since the job began; paused time counts, so it is careful. */
-function tellRest({ startedAt, rows, deletes, estimate }: SnapshotJob): string {
-  const done = rows + deletes;
-  if (startedAt === null || estimate === null || done === 0 || estimate <= done) return '';
-  const seconds = (nowMs() - startedAt.getTime()) / 1000;
-  const rate = done / seconds;
-  return `, ${number(Math.round(rate))} a second, about ${number(Math.ceil((estimate - done) / rate))} s to go`;
+/** How long it still takes at the rate since the job began; paused time counts, so it is careful. */
+export function restOf({ state, startedAt, rows, deletes, estimate }: SnapshotJob): number | null {
+  if (state !== 'running' || startedAt === null) return null;
+  return secondsLeft({ done: rows + deletes, estimate, forMs: nowMs() - startedAt.getTime() });
 }
 
 function number(value: number): string {

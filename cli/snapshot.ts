@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command, Option } from 'commander';
 import type { SourceSettings, TableRoute } from '../connectors/source/contract.ts';
+import { tellSecondsLeft } from '../connectors/source/estimate.ts';
 import { readJobs, requestSnapshot, setJobState, type SnapshotJob } from '../connectors/source/job-table.ts';
 import { identifyingColumns, tableName } from '../connectors/source/route-columns.ts';
 import { maskDigits } from '../runtime/mask.ts';
@@ -12,7 +13,7 @@ import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts'
 import { exit, print, printJson, printTable, UsageError } from './output.ts';
 import type { Settings } from './settings.ts';
 import { meteringSourceOf, registrationSourceOf } from './sides/settings-of.ts';
-import { followSnapshot, tellJob } from './snapshot-follow.ts';
+import { followSnapshot, restOf, tellJob } from './snapshot-follow.ts';
 import { heal } from './snapshot-heal.ts';
 
 interface RequestOptions extends CommonOptions {
@@ -185,6 +186,7 @@ async function list(_options: CommonOptions, self: Command): Promise<void> {
   const options = self.optsWithGlobals<CommonOptions & { reveal?: boolean }>();
   const jobs = (await jobsOf(settingsOf(options))).map((job) => ({
     ...job,
+    secondsLeft: restOf(job),
     predicate: job.predicate === null || options.reveal === true ? job.predicate : maskDigits(job.predicate),
   }));
   if (options.json === true) {
@@ -199,7 +201,7 @@ async function list(_options: CommonOptions, self: Command): Promise<void> {
       job.predicate ?? (job.kind === 'keys' ? 'listed keys' : 'all rows'),
       job.state,
       job.requestedAt.toISOString().slice(0, 19),
-      job.problem ?? tellJob(job),
+      job.problem ?? `${tellJob(job)}${tellSecondsLeft(job.secondsLeft)}`,
     ]),
     'No snapshot was asked for.',
   );

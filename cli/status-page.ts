@@ -1,3 +1,4 @@
+import { tellSecondsLeft } from '../connectors/source/estimate.ts';
 import { print, printTable } from './output.ts';
 import type { SideStatus } from './sides/status-document.ts';
 import type { Status } from './status-model.ts';
@@ -26,7 +27,9 @@ export function printStatus(status: Status, watching: boolean): void {
     if (!source.loadComplete) {
       for (const [table, load] of Object.entries(source.load)) {
         const of = load.estimate === null ? '' : ` of about ${load.estimate.toLocaleString('en-GB')}`;
-        print(`    initial load ${table}: ${load.rows.toLocaleString('en-GB')}${of} rows${load.done ? ', done' : ''}`);
+        print(
+          `    initial load ${table}: ${load.rows.toLocaleString('en-GB')}${of} rows${load.done ? ', done' : tellSecondsLeft(load.secondsLeft)}`,
+        );
       }
     }
   }
@@ -102,7 +105,9 @@ function tellSource(source: SideStatus['source']): readonly string[] {
   }
   if (job !== null) {
     const of = job.estimate === null ? '' : ` of about ${job.estimate.toLocaleString('en-GB')}`;
-    lines.push(`snapshot ${source.name}:${job.id} of ${job.table}: ${job.rows.toLocaleString('en-GB')}${of} rows`);
+    lines.push(
+      `snapshot ${source.name}:${job.id} of ${job.table}: ${job.rows.toLocaleString('en-GB')}${of} rows${tellSecondsLeft(job.secondsLeft)}`,
+    );
   }
   return lines;
 }

@@ -1,7 +1,9 @@
 import type pg from 'pg';
+import { monotonicMs } from '../../runtime/clock.ts';
 import type { ChunkCopier } from './chunk-copier.ts';
 import { tableChunks } from './chunk-query.ts';
 import type { TableRoute } from './contract.ts';
+import { secondsLeft } from './estimate.ts';
 import { type TableLoad, untouchedTable } from './load-state.ts';
 import { missingTable, routeColumns, tableName } from './route-columns.ts';
 import type { SnapshotParts } from './snapshot-parts.ts';
@@ -14,6 +16,8 @@ export class InitialLoad {
   readonly #parts: SnapshotParts;
   readonly #watermarks: Watermarks;
   readonly #copier: ChunkCopier;
+  /** Table → when this process began to read it, and how far it was then. */
+  readonly #begun = new Map<string, { readonly atMs: number; readonly rows: number }>();
 
   constructor(parts: SnapshotParts, watermarks: Watermarks, copier: ChunkCopier) {
     this.#parts = parts;
@@ -47,6 +51,7 @@ export class InitialLoad {
     const table = await readTable(client, route.schema, route.table);
     if (table === null) throw missingTable(route);
     const columns = routeColumns(route);
+    this.#begun.set(name, { atMs: monotonicMs(), rows: this.#loadOf(name).rows });
     this.#setLoad(name, { ...this.#loadOf(name), estimate: table.estimate });
     const loaded = await this.#copier.copy(
       client,
@@ -81,7 +86,14 @@ export class InitialLoad {
   #reportLoad(): void {
     const { report, coverage } = this.#parts;
     report.load = Object.fromEntries(
-      Object.entries(coverage.load).map(([name, { rows, estimate, done }]) => [name, { rows, estimate, done }]),
+      Object.entries(coverage.load).map(([name, { rows, estimate, done }]) => {
+        const begun = this.#begun.get(name);
+        // What was read before this process began says nothing of the rate.
+        const read = begun === undefined ? 0 : rows - begun.rows;
+        const rest = estimate === null || begun === undefined ? null : estimate - begun.rows;
+        const left = secondsLeft({ done: read, estimate: rest, forMs: monotonicMs() - (begun?.atMs ?? 0) });
+        return [name, { rows, estimate, done, secondsLeft: done ? null : left }];
+      }),
     );
   }
 }

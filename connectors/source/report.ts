@@ -18,6 +18,8 @@ export interface LoadedTable {
   rows: number;
   estimate: number | null;
   done: boolean;
+  /** At the rate so far; null where it can not be said. */
+  secondsLeft: number | null;
 }
 
 /** The snapshot that is being read because somebody asked for it. */
@@ -27,6 +29,7 @@ export interface ReadJob {
   readonly rows: number;
   readonly deletes: number;
   readonly estimate: number | null;
+  readonly secondsLeft: number | null;
 }
 
 /** The current figures of a source, for `status` and the metrics. LSNs and bytes are numbers, times epoch microseconds. */

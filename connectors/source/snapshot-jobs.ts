@@ -1,12 +1,13 @@
 import pg from 'pg';
 import { comparePositions, type Position } from '../../avro/position.ts';
-import { pause } from '../../runtime/clock.ts';
+import { nowMs, pause } from '../../runtime/clock.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { maskDigits } from '../../runtime/mask.ts';
 import { databaseFault } from '../../runtime/postgres.ts';
 import type { ChunkCopier, ChunkTask } from './chunk-copier.ts';
 import { type ChunkQuery, keyChunks, keyFindings, tableChunks } from './chunk-query.ts';
 import type { TableRoute } from './contract.ts';
+import { secondsLeft } from './estimate.ts';
 import { checkPredicate, endJob, jobChannel, nextJob, openJobs, showProgress, type SnapshotJob } from './job-table.ts';
 import { type JobProgress, untouchedJob } from './load-state.ts';
 import { identifyingColumns, missingTable, routeColumns, tableName } from './route-columns.ts';
@@ -131,7 +132,10 @@ export class SnapshotJobs {
       },
       goesOn: async () => {
         const { rows, deletes } = this.#progressOf(job);
-        report.job = { id: job.id, table: job.table, rows, deletes, estimate: job.estimate };
+        // Since it was first begun: paused time counts, so it is careful.
+        const forMs = job.startedAt === null ? 0 : nowMs() - job.startedAt.getTime();
+        const left = secondsLeft({ done: rows + deletes, estimate: job.estimate, forMs });
+        report.job = { id: job.id, table: job.table, rows, deletes, estimate: job.estimate, secondsLeft: left };
         return (await showProgress(client, job.id, this.#progressOf(job))) === 'running';
       },
     };
