@@ -15,6 +15,7 @@ export function metricsMarkdown(): string {
     states: newLegStates(),
     source: newSourceReport(),
     sink: newSinkReport(),
+    pausing: { since: null, run: () => Promise.resolve(), watch: () => Promise.resolve() },
   };
   const judgement = {
     report: newMeteringReport(),

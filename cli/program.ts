@@ -13,6 +13,7 @@ import { generateCommand } from './generate.ts';
 import { heldCommand } from './held.ts';
 import { initCommand } from './init.ts';
 import { exit, explainFailure } from './output.ts';
+import { pauseCommand, resumeCommand } from './pause.ts';
 import { receiptsCommand } from './receipts.ts';
 import { reconcileCommand } from './reconcile.ts';
 import { referenceCommand } from './reference.ts';
@@ -54,6 +55,8 @@ export function createProgram(): Command {
     replayCommand(),
     snapshotCommand(),
     retentionCommand(),
+    pauseCommand(),
+    resumeCommand(),
   ];
   const looking = [
     tailCommand(),

@@ -1,18 +1,17 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command, Option } from 'commander';
-import type { SourceSettings, TableRoute } from '../connectors/source/contract.ts';
+import type { TableRoute } from '../connectors/source/contract.ts';
 import { tellSecondsLeft } from '../connectors/source/estimate.ts';
 import { readJobs, requestSnapshot, setJobState, type SnapshotJob } from '../connectors/source/job-table.ts';
 import { identifyingColumns, tableName } from '../connectors/source/route-columns.ts';
 import { maskDigits } from '../runtime/mask.ts';
-import { withDatabase, type DatabaseSettings } from '../runtime/postgres.ts';
+import { withDatabase } from '../runtime/postgres.ts';
 import { untilInterrupted } from './interruption.ts';
-import { generatedSchemas } from './mirrors.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson, printTable, UsageError } from './output.ts';
+import { findRoute, placesOf } from './places.ts';
 import type { Settings } from './settings.ts';
-import { meteringSourceOf, registrationSourceOf } from './sides/settings-of.ts';
 import { followSnapshot, restOf, tellJob } from './snapshot-follow.ts';
 import { heal } from './snapshot-heal.ts';
 
@@ -22,12 +21,6 @@ interface RequestOptions extends CommonOptions {
   readonly detach?: boolean;
   readonly heal?: boolean;
   readonly plan?: boolean;
-}
-
-/** A source of this configuration, with its database. */
-interface Place {
-  readonly source: SourceSettings;
-  readonly database: DatabaseSettings;
 }
 
 /** `concord snapshot TABLE | list | pause ID | resume ID | cancel ID`: reads rows again while everything runs. */
@@ -110,26 +103,6 @@ function tellSize(job: SnapshotJob): string {
   if (job.estimate === null) return 'PostgreSQL has no estimate of its rows yet (ANALYZE makes one)';
   const rows = job.estimate.toLocaleString('en-GB');
   return job.kind === 'keys' ? `${rows} keys` : `about ${rows} rows`;
-}
-
-async function placesOf(settings: Settings): Promise<readonly Place[]> {
-  const generated = await generatedSchemas(settings);
-  return [
-    { source: registrationSourceOf(settings, generated), database: settings.registration.database },
-    { source: meteringSourceOf(settings), database: settings.metering.database },
-  ];
-}
-
-/** The table by its name, with or without its schema, or by its entity. */
-async function findRoute(settings: Settings, name: string): Promise<{ place: Place; route: TableRoute }> {
-  const places = await placesOf(settings);
-  const all = places.flatMap((place) => place.source.routes.map((route) => ({ place, route })));
-  const found = all.filter(({ route }) => [tableName(route), route.table, route.entity].includes(name));
-  const [first] = found;
-  const names = (some: typeof all): string => some.map(({ route }) => tableName(route)).join(', ');
-  if (first === undefined) throw new UsageError(`There is no published table ${name}. There are ${names(all)}.`);
-  if (found.length > 1) throw new UsageError(`${name} is the name of several tables; say which: ${names(found)}.`);
-  return first;
 }
 
 async function readKeys(file: string, route: TableRoute): Promise<readonly (readonly string[])[]> {

@@ -79,26 +79,11 @@ function printProof({ proof, verifiedThrough }: Status): void {
 
 /** The budget of WAL, where there is one; whether a failover would be safe; what is read because it was asked for. */
 function tellSource(source: SideStatus['source']): readonly string[] {
-  const {
-    walStatus,
-    safeWalBytes,
-    walGrowthBytesPerSecond: growth,
-    walExhaustedInSeconds: end,
-    failover,
-    job,
-  } = source;
+  const { walStatus, safeWalBytes, failover, job, parked } = source;
   const lines: string[] = [];
+  const growth = source.walGrowthBytesPerSecond;
   if (walStatus !== null && (safeWalBytes !== null || growth !== null || walStatus !== 'reserved')) {
-    const left = safeWalBytes === null ? '' : `, ${mebibytes(safeWalBytes)} left of max_slot_wal_keep_size`;
-    const rate =
-      growth === null || Math.abs(growth) < 1024
-        ? ''
-        : `, ${growth < 0 ? 'shrinking' : 'growing'} by ${mebibytes(Math.abs(growth))} a second`;
-    const eta =
-      end === null
-        ? ''
-        : `, the slot is given up in about ${Math.round(end).toLocaleString('en-GB')} s if that goes on`;
-    lines.push(`WAL is ${walStatus}${left}${rate}${eta}`);
+    lines.push(`WAL is ${walStatus}${tellBudget(source)}`);
   }
   if (failover !== null) {
     lines.push(`safe to fail over now: ${failover.safe ? 'yes' : `no, because ${failover.because.join('; ')}`}`);
@@ -109,7 +94,37 @@ function tellSource(source: SideStatus['source']): readonly string[] {
       `snapshot ${source.name}:${job.id} of ${job.table}: ${job.rows.toLocaleString('en-GB')}${of} rows${tellSecondsLeft(job.secondsLeft)}`,
     );
   }
+  for (const [table, { code, at, changes, released, bytes }] of Object.entries(parked)) {
+    const waiting = (changes - released).toLocaleString('en-GB');
+    const since = new Date(at / 1000).toISOString().slice(0, 19);
+    lines.push(
+      `${table} is ${code === 'TABLE_PAUSED' ? 'paused' : 'parked'} since ${since}: ${waiting} changes wait, ${mebibytes(bytes)} on the parked topic, no WAL; \`concord resume ${table}\` tells them`,
+    );
+  }
   return lines;
+}
+
+/** What a slot keeps while nobody reads it. */
+export function tellWal(source: SideStatus['source']): string {
+  const { retainedWalBytes } = source;
+  if (retainedWalBytes === null) return 'WAL';
+  const budget = source.safeWalBytes === null ? ', without a limit: it grows until the disk is full' : '';
+  return `${mebibytes(retainedWalBytes)} of WAL${tellBudget(source)}${budget}`;
+}
+
+function tellBudget({
+  safeWalBytes,
+  walGrowthBytesPerSecond: growth,
+  walExhaustedInSeconds: end,
+}: SideStatus['source']): string {
+  const left = safeWalBytes === null ? '' : `, ${mebibytes(safeWalBytes)} left of max_slot_wal_keep_size`;
+  const rate =
+    growth === null || Math.abs(growth) < 1024
+      ? ''
+      : `, ${growth < 0 ? 'shrinking' : 'growing'} by ${mebibytes(Math.abs(growth))} a second`;
+  const eta =
+    end === null ? '' : `, the slot is given up in about ${Math.round(end).toLocaleString('en-GB')} s if that goes on`;
+  return `${left}${rate}${eta}`;
 }
 
 function mebibytes(bytes: number): string {

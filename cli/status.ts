@@ -14,7 +14,7 @@ import { exit, printJson } from './output.ts';
 import type { Settings } from './settings.ts';
 import type { SideStatus } from './sides/status-document.ts';
 import type { Problem, Proof, Status, TopicStatus } from './status-model.ts';
-import { printStatus } from './status-page.ts';
+import { printStatus, tellWal } from './status-page.ts';
 
 export function statusCommand(): Command {
   return withCommonOptions(
@@ -133,6 +133,17 @@ function problemsOfSide(name: string, side: SideStatus | null): readonly Problem
         explanationOf('VALUE_TOO_LARGE')?.remedy ?? '',
       ),
     );
+  }
+  for (const { code, text, fix, changes, released } of Object.values(side.source.parked)) {
+    // What somebody paused on purpose is shown, but is no problem.
+    if (code === 'TABLE_PAUSED') continue;
+    found.push(
+      problem(code, `${text} ${changes - released} changes wait on the parked topic; other tables go on.`, fix),
+    );
+  }
+  if (side.pausedSince !== null) {
+    const text = `The ${name} side is paused since ${side.pausedSince.slice(0, 19)}: nothing is published or taken in, and its slot keeps ${tellWal(side.source)}.`;
+    found.push(problem('SIDE_PAUSED', text, `Run \`concord resume ${name}\` when it is to go on.`));
   }
   if (found.length === 0 && !side.healthy) {
     for (const text of side.unhealthyBecause) {

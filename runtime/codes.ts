@@ -8,6 +8,7 @@ import { sinkExplanations } from './explanations/sink.ts';
 import { sourceExplanations } from './explanations/source.ts';
 import { stackExplanations } from './explanations/stack.ts';
 import { storeExplanations } from './explanations/store.ts';
+import { tableExplanations } from './explanations/tables.ts';
 import { topicExplanations } from './explanations/topics.ts';
 
 /** What every code means and what to do, in the order of the runbook: from where a change comes to where it goes. */
@@ -15,6 +16,7 @@ export const explanationsByArea: readonly { readonly area: string; readonly expl
   { area: 'Our own processes', explanations: processExplanations },
   { area: 'Databases', explanations: databaseExplanations },
   { area: 'Source: from the database to the topics', explanations: sourceExplanations },
+  { area: 'Tables that change their shape, or are paused', explanations: tableExplanations },
   { area: 'Kafka and the schema registry', explanations: topicExplanations },
   { area: 'Sink: from the topics to the store', explanations: sinkExplanations },
   { area: 'The metering store', explanations: storeExplanations },

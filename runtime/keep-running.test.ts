@@ -55,7 +55,7 @@ describe('a leg', () => {
   it('that is stopped is not started again', async () => {
     const { pauses, states, state, error } = await run([stops]);
     expect({ pauses, runs: states.length, error }).toEqual({ pauses: [], runs: 1, error: null });
-    expect(state).toEqual({ state: 'stopped', restarts: 0, problem: null });
+    expect(state).toEqual({ state: 'stopped', restarts: 0, pauses: 0, problem: null });
   });
 
   it('that fails is started again after pauses that double up to the longest', async () => {

@@ -5,13 +5,15 @@ import { reactionTo } from './retry-policy.ts';
 
 /** How a leg is doing, for `status` and the metrics. */
 export interface LegState {
-  state: 'starting' | 'running' | 'waiting' | 'stopped';
+  state: 'starting' | 'running' | 'waiting' | 'paused' | 'stopped';
   restarts: number;
+  /** How often it was paused. */
+  pauses: number;
   problem: { readonly code: string; readonly text: string; readonly since: number } | null;
 }
 
 export function newLegState(): LegState {
-  return { state: 'starting', restarts: 0, problem: null };
+  return { state: 'starting', restarts: 0, pauses: 0, problem: null };
 }
 
 /** A leg that has run this long had recovered: the next pause is short again, and its problem is forgotten. */

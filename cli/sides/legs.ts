@@ -16,6 +16,7 @@ import { clientConfigOf, type DatabaseSettings } from '../../runtime/postgres.ts
 import { subjectOf, type TopicDefinition } from '../../topics/catalogue.ts';
 import { createDeadLetterSender } from '../../topics/dead-letter.ts';
 import { createFollower } from '../../topics/follower.ts';
+import { scanPartition } from '../../topics/partition-scan.ts';
 import { openPublisher } from '../../topics/publisher.ts';
 import { createSubscriber } from '../../topics/subscriber.ts';
 import { catalogueOf, decodersOf, kafkaOf, registryOf, schemasOf } from '../connections.ts';
@@ -58,6 +59,7 @@ export function sourceLeg(
             database: clientConfigOf(database, `concord ${source.name} source`),
             openPublisher: () => openPublisher(kafka, { transactionalId: source.transactionalId }),
             readProgress: () => readProgressOf(source.name, kafka, decoder),
+            readParked: (from, to, take) => scanPartition(kafka, source.parkedTopic ?? '', from, to, take),
             encodeProgress: (record) =>
               encodeEvent(schemaOf(source.progressTopic), schemaIdOf(source.progressTopic), record),
             schemaIdOf,

@@ -31,7 +31,8 @@ export class Liveness {
 
   /** For how long a leg has stood still although there was something to do, since it was last begun. */
   silentMs(leg: Leg['name']): number {
-    const run = this.#side.states[leg].restarts;
+    const { restarts, pauses } = this.#side.states[leg];
+    const run = `${restarts}/${pauses}`;
     if (leg === 'source') return this.#silence('source run', `${run}/${this.#side.source.kafkaTransactions}`);
     const { lanes, newestPosition } = this.#side.sink;
     const laneless = this.#silence('sink run', `${run}/${lanes.size}`);

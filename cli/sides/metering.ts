@@ -10,6 +10,7 @@ import type { Settings } from '../settings.ts';
 import { openJudgement } from './judgement-metrics.ts';
 import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
 import { meteringSourceOf, sinkLimitsOf } from './settings-of.ts';
+import { pausingOf } from './pausing.ts';
 import { newLegStates, type OpenSide, type Side } from './side.ts';
 
 /** The metering side: judges and stores what registration sends, publishes what it refuses. */
@@ -39,6 +40,7 @@ export function openMetering(settings: Settings, log: Logger): OpenSide {
     states: newLegStates(),
     source,
     sink,
+    pausing: pausingOf(metering, log),
     legs: [
       sourceLeg(
         settings,

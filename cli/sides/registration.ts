@@ -7,6 +7,7 @@ import { generatedSchemas } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
 import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
 import { registrationSourceOf, sinkLimitsOf } from './settings-of.ts';
+import { pausingOf } from './pausing.ts';
 import { newLegStates, type OpenSide, type Side } from './side.ts';
 
 /** The registration side: publishes its tables, takes flow 3 into its inbox. */
@@ -28,6 +29,7 @@ export function openRegistration(settings: Settings, log: Logger): OpenSide {
     states: newLegStates(),
     source,
     sink,
+    pausing: pausingOf(registration, log),
     legs: [
       sourceLeg(
         settings,

@@ -20,13 +20,22 @@ export function registrationSourceOf(settings: Settings, generated: GeneratedSch
       ...registrationRoutes(name, { tables: flowMapping(tables) }),
       ...[...generated].map(([topic, schema]) => mirrorRoute(topic, schema)),
     ],
+    parkedTopic: `${name}.parked`,
   };
 }
 
 /** The metering store as a source: flow 3 and the receipts of flows 1 and 2. */
 export function meteringSourceOf(settings: Settings): SourceSettings {
   const { name, senderId, slot, publication } = settings.metering;
-  return { ...commonOf(settings, name), name, senderId, slot, publication, routes: outboxRoutes(name) };
+  return {
+    ...commonOf(settings, name),
+    name,
+    senderId,
+    slot,
+    publication,
+    routes: outboxRoutes(name),
+    parkedTopic: null,
+  };
 }
 
 function commonOf(

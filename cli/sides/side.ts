@@ -3,6 +3,7 @@ import type { SinkReport } from '../../connectors/sink/report.ts';
 import type { SourceReport } from '../../connectors/source/report.ts';
 import { keepRunning, type LegState, newLegState } from '../../runtime/keep-running.ts';
 import { Watchdog } from '../../runtime/watchdog.ts';
+import type { Pausing } from './pausing.ts';
 import type { Judgement } from './judgement-metrics.ts';
 
 export type SideName = 'registration' | 'metering';
@@ -22,6 +23,7 @@ export interface Side {
   readonly states: Readonly<Record<Leg['name'], LegState>>;
   readonly source: SourceReport;
   readonly sink: SinkReport;
+  readonly pausing: Pick<Pausing, 'since' | 'run' | 'watch'>;
   /** The side's own name as a source, and that of the source it reads. */
   readonly sourceName: string;
   readonly readsFrom: string;
@@ -68,7 +70,12 @@ export async function runSide(side: Side, watch: SideWatch, log: Logger, signal:
     try {
       await keepRunning(
         name,
-        (legSignal) => watchdog.run((workSignal) => leg.run(workSignal), legSignal),
+        (legSignal) =>
+          side.pausing.run(
+            (unpaused) => watchdog.run((workSignal) => leg.run(workSignal), unpaused),
+            side.states[leg.name],
+            legSignal,
+          ),
         side.states[leg.name],
         log,
         stop,
@@ -79,6 +86,6 @@ export async function runSide(side: Side, watch: SideWatch, log: Logger, signal:
       throw error;
     }
   });
-  const results = await Promise.allSettled(runs);
+  const results = await Promise.allSettled([...runs, side.pausing.watch(stop)]);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

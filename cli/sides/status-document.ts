@@ -16,6 +16,8 @@ export interface SideStatus {
   readonly text: string;
   readonly healthy: boolean;
   readonly unhealthyBecause: readonly string[];
+  /** Since when the side is paused; null if it is not. */
+  readonly pausedSince: string | null;
   readonly legs: Readonly<Record<string, LegState>>;
   readonly source: SourceReport & { readonly name: string; readonly lsn: string };
   readonly sink: {
@@ -43,6 +45,7 @@ export function snapshotOf(side: Side, liveness: Liveness): SideStatus {
     text: textOf(side),
     healthy: because.length === 0,
     unhealthyBecause: because,
+    pausedSince: side.pausing.since?.toISOString() ?? null,
     legs: side.states,
     source: { ...side.source, name: side.sourceName, lsn: formatLsn(side.source.position.lsn) },
     sink: {
@@ -57,6 +60,8 @@ export function snapshotOf(side: Side, liveness: Liveness): SideStatus {
 }
 
 function isReady(side: Side): boolean {
+  // Nothing more is to be waited for until somebody resumes it.
+  if (side.pausing.since !== null) return true;
   const { lanes, loadCompleteAt } = side.sink;
   if (Object.values(side.states).some(({ state, problem }) => state !== 'running' || problem !== null)) return false;
   if (!side.source.loadComplete || loadCompleteAt === null || lanes.size === 0) return false;
@@ -70,6 +75,7 @@ function reached(position: Position, wanted: Position): boolean {
 }
 
 function textOf(side: Side): string {
+  if (side.pausing.since !== null) return 'paused';
   for (const [leg, { problem }] of Object.entries(side.states)) if (problem !== null) return `${leg}: ${problem.text}`;
   const loading = Object.entries(side.source.load).find(([, table]) => !table.done);
   if (loading !== undefined) {

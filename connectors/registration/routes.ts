@@ -29,6 +29,8 @@ interface EntityRoute {
   readonly schema: string;
   readonly table: string;
   readonly items: readonly string[];
+  /** Items that no rule asks for: a registration service may have no column for them. */
+  readonly optional: readonly string[];
   readonly primaryKey: readonly string[];
   readonly messageKey: readonly string[];
   readonly topic:
@@ -50,6 +52,7 @@ const entityRoutes: readonly EntityRoute[] = [
     schema: 'registration',
     table: 'participant',
     items: ['mpid', 'role', 'name', 'effective_from', 'effective_to', 'reference_version'],
+    optional: ['name', 'effective_to', 'reference_version'],
     primaryKey: ['mpid', 'role', 'effective_from'],
     messageKey: ['mpid', 'role', 'effective_from'],
     topic: 'participant',
@@ -62,6 +65,7 @@ const entityRoutes: readonly EntityRoute[] = [
     schema: 'registration',
     table: 'distributor_gsp_group',
     items: ['prefix', 'distributor_mpid', 'gsp_group', 'effective_from', 'effective_to'],
+    optional: ['effective_to'],
     primaryKey: ['prefix', 'gsp_group', 'effective_from'],
     messageKey: ['prefix', 'gsp_group', 'effective_from'],
     topic: 'distributor',
@@ -92,6 +96,7 @@ const entityRoutes: readonly EntityRoute[] = [
       'line_loss_factor_class',
       'opt_out',
     ],
+    optional: ['load_shape_category', 'line_loss_factor', 'opt_out'],
     primaryKey: ['mpan_core'],
     messageKey: ['mpan_core'],
     topic: 'metering-point',
@@ -117,6 +122,7 @@ const entityRoutes: readonly EntityRoute[] = [
       'meter_id',
       'contract_reference',
     ],
+    optional: ['metering_service_etd', 'supplier_etd', 'meter_id', 'contract_reference'],
     primaryKey: ['appointment_id'],
     messageKey: ['mpan_core'],
     topic: {
@@ -155,6 +161,21 @@ const entityRoutes: readonly EntityRoute[] = [
       'map_efd',
       'map_etd',
     ],
+    optional: [
+      'serial_number',
+      'manufacturer',
+      'model',
+      'removed_on',
+      'removal_reason',
+      'firmware_version',
+      'firmware_status',
+      'csp_region',
+      'postcode',
+      'uprn',
+      'dcc_compliant',
+      'dcc_approved',
+      'map_etd',
+    ],
     primaryKey: ['device_id'],
     messageKey: ['device_id'],
     topic: 'meter-asset',
@@ -168,6 +189,7 @@ const entityRoutes: readonly EntityRoute[] = [
     table: 'receipt',
     // The envelope has a field `source` already.
     items: ['receiver', 'event_source', 'lane', 'generation', 'through_lsn', 'counts', 'at'],
+    optional: [],
     primaryKey: ['receiver', 'event_source', 'lane'],
     messageKey: ['receiver', 'event_source', 'lane'],
     topic: 'receipt',
@@ -202,6 +224,7 @@ function routeOf(route: EntityRoute, prefix: string, mapping: TableMapping): Tab
     items: Object.fromEntries(
       route.items.filter((item) => mapping.columns?.[item] !== null).map((item) => [columnOf(item), item]),
     ),
+    optional: route.optional.map(columnOf),
     correlationColumn: mapping.correlation ?? null,
     recordType: { kind: 'row-change' },
     tombstones: route.tombstones,

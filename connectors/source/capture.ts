@@ -1,11 +1,13 @@
+import type { Position } from '../../avro/position.ts';
 import { nowMicros } from '../../runtime/clock.ts';
 import type { Batch } from './batch.ts';
+import type { CapturedTables } from './captured-tables.ts';
 import type { TableRoute } from './contract.ts';
 import type { Coverage, Covered } from './coverage.ts';
 import { heartbeatTable } from './heartbeat.ts';
 import type { PgoutputListener, Relation } from './pgoutput.ts';
 import { tableName } from './route-columns.ts';
-import { TableWriter, type WriterContext } from './table-writer.ts';
+import type { TableWriter, WriterContext } from './table-writer.ts';
 import type { TransactionGatherer } from './transactions.ts';
 import type { TransactionStamp } from './transcoder.ts';
 import { fillUnchanged, type Tuple } from './tuple.ts';
@@ -22,6 +24,12 @@ export interface StreamObserver {
 
 export type RowsWriter = (batch: Batch, stamp: TransactionStamp, ordinal: number) => void;
 
+/**
+ * Hears of a message outside of transactions, with the LSN after its last byte; `usable`: what is written now may take
+ * the LSNs of its bytes, which no commit has.
+ */
+export type ReleaseListener = (content: string, lsn: number, usable: boolean) => void;
+
 /** The prefix of our logical messages. */
 export const messagePrefix = 'concord';
 
@@ -31,31 +39,48 @@ export interface CaptureParts {
   readonly coverage: Coverage;
   readonly xids: XidWidener;
   readonly streamed: XidLog;
+  readonly tables: CapturedTables;
 }
 
 /** Turns the stream of pgoutput into batches of events, and knows what they cover. All of it is synchronous. */
 export class Capture implements PgoutputListener {
   readonly #parts: CaptureParts;
   readonly #checkpoint: Covered;
-  readonly #routes: ReadonlyMap<string, TableRoute>;
-  readonly #writers = new Map<number, TableWriter>();
+  readonly #tables: CapturedTables;
+  readonly #writers: ReadonlyMap<number, TableWriter>;
   /** Relation id → where the token's column stands. */
   readonly #heartbeats = new Map<number, number>();
   #observer: StreamObserver | null = null;
+  /** The message that is being taken. */
+  #message: { buffer: Buffer; at: number } = { buffer: Buffer.alloc(0), at: 0 };
+  #releaseListener: ReleaseListener = () => {};
   #stamp: TransactionStamp | null = null;
   #ordinal = 0;
   /** Changes up to this ordinal are on the topics already; the server sends whole transactions again (P7). */
   #coveredOrdinal = 0;
   #due = false;
+  /** What waits for the end of the transaction that is being taken. */
+  readonly #waiting: ((at: Position) => void)[] = [];
 
   constructor(parts: CaptureParts) {
     this.#parts = parts;
     this.#checkpoint = parts.coverage.covered();
-    this.#routes = new Map(parts.context.settings.routes.map((route) => [tableName(route), route]));
+    this.#tables = parts.tables;
+    this.#writers = parts.tables.writers;
   }
 
   observe(observer: StreamObserver): void {
     this.#observer = observer;
+    this.#tables.onParking((route) => observer.truncated(route));
+  }
+
+  onRelease(listener: ReleaseListener): void {
+    this.#releaseListener = listener;
+  }
+
+  received(buffer: Buffer, at: number): void {
+    this.#message.buffer = buffer;
+    this.#message.at = at;
   }
 
   begin(lsn: number, committedAt: number, xid: number): void {
@@ -86,21 +111,38 @@ export class Capture implements PgoutputListener {
       gatherer.commitSource(this.#due);
     }
     this.#stamp = null;
+    if (this.#waiting.length > 0 && this.#isBetween()) for (const act of this.#waiting.splice(0)) act(this.#here());
+  }
+
+  /** Does it between two source transactions, as soon as may be, and has a progress record written of it. */
+  betweenTransactions(act: (at: Position) => void): void {
+    const acting = (at: Position): void => {
+      act(at);
+      this.#parts.gatherer.commitSource(true);
+    };
+    if (this.#isBetween()) acting(this.#here());
+    else this.#waiting.push(acting);
   }
 
   relation(relation: Relation): void {
     const name = tableName(relation);
-    const columns = relation.columns.map((column) => column.name);
-    if (name === heartbeatTable) this.#heartbeats.set(relation.id, columns.indexOf('token'));
-    const route = this.#routes.get(name);
-    // What is published but not routed passes by: it is counted by the ordinal only.
-    if (route !== undefined) this.#writers.set(relation.id, new TableWriter(route, columns, this.#parts.context));
+    if (name === heartbeatTable) {
+      this.#heartbeats.set(
+        relation.id,
+        relation.columns.findIndex((column) => column.name === 'token'),
+      );
+    }
+    const { generation, lsn } = this.#current();
+    this.#tables.announce(relation, this.#message, { generation, lsn, ordinal: this.#ordinal });
   }
 
   insert(relationId: number, row: Tuple): void {
     this.#ordinal += 1;
     const writer = this.#writers.get(relationId);
-    if (writer === undefined) return;
+    if (writer === undefined) {
+      this.#park(relationId, row);
+      return;
+    }
     this.#observer?.touched(writer, row);
     this.#write((batch, stamp, ordinal) => writer.write(batch, 'create', stamp, ordinal, row));
   }
@@ -110,35 +152,30 @@ export class Capture implements PgoutputListener {
     const writer = this.#writers.get(relationId);
     if (writer === undefined) {
       this.#beat(relationId, row);
+      this.#park(relationId, row);
       return;
     }
     if (old !== null && oldIsFull) fillUnchanged(row, old);
     else if (old !== null) writer.fillIdentity(row, old);
     this.#observer?.touched(writer, row);
-    if (old === null || !writer.isMove(row, old)) {
-      this.#write((batch, stamp, ordinal) => writer.write(batch, 'update', stamp, ordinal, row));
-      return;
-    }
-    this.#observer?.touched(writer, old);
-    this.#write((batch, stamp, ordinal) => {
-      // Linked by their position; the delete is first, so that the new row is what stays.
-      writer.write(batch, 'delete', stamp, ordinal, old);
-      writer.write(batch, 'create', stamp, ordinal, row);
-      // Nobody has a row of the new key to take a large value from.
-      if (writer.isPartial(row)) writer.readAgain(batch, row);
-    });
+    if (old !== null && writer.isMove(row, old)) this.#observer?.touched(writer, old);
+    this.#write((batch, stamp, ordinal) => writer.writeUpdate(batch, stamp, ordinal, row, old));
   }
 
   delete(relationId: number, old: Tuple): void {
     this.#ordinal += 1;
     const writer = this.#writers.get(relationId);
-    if (writer === undefined) return;
+    if (writer === undefined) {
+      this.#park(relationId, old);
+      return;
+    }
     this.#observer?.touched(writer, old);
     this.#write((batch, stamp, ordinal) => writer.write(batch, 'delete', stamp, ordinal, old));
   }
 
   truncate(relationIds: readonly number[]): void {
     this.#ordinal += 1;
+    for (const id of relationIds) this.#park(id, null);
     const writers = relationIds.flatMap((id) => this.#writers.get(id) ?? []);
     if (writers.length === 0) return;
     for (const writer of writers) this.#observer?.truncated(writer.route);
@@ -149,6 +186,8 @@ export class Capture implements PgoutputListener {
 
   message(transactional: boolean, lsn: number, prefix: string, content: Buffer): void {
     if (!transactional) {
+      // First what is told at it: a watermark beyond it must not be said before.
+      if (prefix === messagePrefix) this.#releaseListener(content.toString('latin1'), lsn, this.#isBetween());
       this.coverIdle(lsn);
       return;
     }
@@ -164,11 +203,30 @@ export class Capture implements PgoutputListener {
    */
   coverIdle(endLsn: number): void {
     const { coverage, gatherer } = this.#parts;
-    if (this.#stamp !== null || !coverage.complete || endLsn <= coverage.endLsn) return;
+    // What was released at a message stands at the positions of its bytes.
+    if (!this.#isBetween() || endLsn <= coverage.endLsn || endLsn <= coverage.lsn) return;
     coverage.lsn = endLsn - 1;
     coverage.ordinal = 0;
     coverage.endLsn = endLsn;
     gatherer.commitSource(true);
+  }
+
+  #here(): Position {
+    const { generation, lsn, ordinal } = this.#parts.coverage;
+    return { generation, lsn, ordinal };
+  }
+
+  /** Whether everything up to here is told, and no transaction is being taken. */
+  #isBetween(): boolean {
+    return this.#stamp === null && this.#parts.coverage.complete;
+  }
+
+  /** A change of a parked table goes to the parked topic as it came. */
+  #park(relationId: number, row: Tuple | null): void {
+    const { generation, lsn } = this.#current();
+    const writer = this.#tables.parkedWriter(relationId, { generation, lsn, ordinal: this.#ordinal - 1 });
+    if (writer === undefined) return;
+    this.#write((batch, stamp, ordinal) => writer.write(batch, stamp, ordinal, this.#message, row));
   }
 
   #beat(relationId: number, row: Tuple): void {

@@ -14,6 +14,8 @@ export interface TableRoute {
   readonly topic: TopicChoice;
   /** Column name → item name, for every column that travels. */
   readonly items: Readonly<Record<string, string>>;
+  /** Columns of items that may be missing: where the table has none, the item is empty. */
+  readonly optional?: readonly string[];
   /** The column that is the correlation id, if one is mapped. */
   readonly correlationColumn: string | null;
   /** What `recordType` says. */
@@ -58,6 +60,8 @@ export interface SourceSettings {
   readonly publication: string;
   readonly routes: readonly TableRoute[];
   readonly progressTopic: string;
+  /** Where raw changes of parked tables go; null for a source that stops instead, because its tables are our own. */
+  readonly parkedTopic: string | null;
   readonly transactionalId: string;
   readonly partitions: number;
   readonly limits: SourceLimits;

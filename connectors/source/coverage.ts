@@ -1,11 +1,21 @@
 import type { Position } from '../../avro/position.ts';
 import type { ProgressRecord } from '../../avro/progress.ts';
+import type { ParkedTables } from './parked-tables.ts';
 import { decodeJobs, encodeJobs, type JobState, type LoadState } from './load-state.ts';
 
 /** What a progress record says of the stream; the rest of the record is about the server and the topics. */
 export type Covered = Pick<
   ProgressRecord,
-  'position' | 'complete' | 'endLsn' | 'sourceTime' | 'xid' | 'captured' | 'heartbeatToken' | 'jobs' | 'loadCompleteAt'
+  | 'position'
+  | 'complete'
+  | 'endLsn'
+  | 'sourceTime'
+  | 'xid'
+  | 'captured'
+  | 'heartbeatToken'
+  | 'parkedTables'
+  | 'jobs'
+  | 'loadCompleteAt'
 >;
 
 /**
@@ -26,6 +36,8 @@ export class Coverage {
   load: LoadState;
   /** Snapshots that were asked for and have begun. */
   jobs: JobState;
+  /** Tables whose changes are parked. */
+  parked: ParkedTables;
   loadCompleteAt: Position | null;
 
   constructor(from: Covered) {
@@ -38,9 +50,10 @@ export class Coverage {
     this.xid = from.xid;
     this.heartbeatToken = from.heartbeatToken;
     this.captured = new Map(Object.entries(from.captured));
-    const { load, jobs } = decodeJobs(from.jobs);
+    const { load, jobs, parked } = decodeJobs(from.jobs);
     this.load = load;
     this.jobs = jobs;
+    this.parked = parked;
     this.loadCompleteAt = from.loadCompleteAt;
   }
 
@@ -53,7 +66,8 @@ export class Coverage {
       xid: this.xid,
       captured: Object.fromEntries(this.captured),
       heartbeatToken: this.heartbeatToken,
-      jobs: encodeJobs({ load: this.load, jobs: this.jobs }),
+      parkedTables: Object.keys(this.parked),
+      jobs: encodeJobs({ load: this.load, jobs: this.jobs, parked: this.parked }),
       loadCompleteAt: this.loadCompleteAt,
     };
   }
@@ -69,6 +83,7 @@ export function nothingCovered(slotLsn: number): Covered {
     xid: 0,
     captured: {},
     heartbeatToken: 0,
+    parkedTables: [],
     jobs: '',
     loadCompleteAt: null,
   };

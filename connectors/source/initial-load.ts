@@ -1,15 +1,18 @@
 import type pg from 'pg';
-import { monotonicMs } from '../../runtime/clock.ts';
+import { monotonicMs, pause } from '../../runtime/clock.ts';
 import type { ChunkCopier } from './chunk-copier.ts';
 import { tableChunks } from './chunk-query.ts';
 import type { TableRoute } from './contract.ts';
 import { secondsLeft } from './estimate.ts';
+import { isFit } from './fit-table.ts';
 import { type TableLoad, untouchedTable } from './load-state.ts';
-import { missingTable, routeColumns, tableName } from './route-columns.ts';
+import { missingTable, presentColumns, tableName } from './route-columns.ts';
 import type { SnapshotParts } from './snapshot-parts.ts';
 import { readTable } from './table-catalog.ts';
 import { TableWriter } from './table-writer.ts';
 import type { Watermarks } from './watermarks.ts';
+
+const parkedEveryMs = 200;
 
 /** Reads every routed table once, in order of dependency. A table that is routed later is loaded then. */
 export class InitialLoad {
@@ -31,8 +34,13 @@ export class InitialLoad {
     const { coverage, log, context } = this.#parts;
     const routes = context.settings.routes.toSorted((a, b) => a.loadOrder - b.loadOrder);
     if (coverage.loadCompleteAt !== null && routes.every((route) => this.#loadOf(tableName(route)).done)) return;
-    for (const route of routes) await this.#loadTable(client, route, signal);
-    if (signal.aborted) return;
+    for (;;) {
+      for (const route of routes) await this.#loadTable(client, route, signal);
+      if (signal.aborted) return;
+      if (routes.every((route) => this.#loadOf(tableName(route)).done)) break;
+      // What is left is parked: it is loaded once it is resumed.
+      await pause(parkedEveryMs, signal);
+    }
     await this.#watermarks.pass(client, (writeRows) => {
       writeRows((_batch, stamp, ordinal) => {
         coverage.loadCompleteAt ??= { generation: stamp.generation, lsn: stamp.lsn, ordinal };
@@ -45,12 +53,13 @@ export class InitialLoad {
   }
 
   async #loadTable(client: pg.Client, route: TableRoute, signal: AbortSignal): Promise<void> {
-    const { context, log } = this.#parts;
+    const { context, log, tables } = this.#parts;
     const name = tableName(route);
-    if (this.#loadOf(name).done) return;
+    if (this.#loadOf(name).done || tables.isParked(name)) return;
     const table = await readTable(client, route.schema, route.table);
     if (table === null) throw missingTable(route);
-    const columns = routeColumns(route);
+    if (!(await isFit(client, route, this.#parts, signal))) return;
+    const columns = presentColumns(route, table);
     this.#begun.set(name, { atMs: monotonicMs(), rows: this.#loadOf(name).rows });
     this.#setLoad(name, { ...this.#loadOf(name), estimate: table.estimate });
     const loaded = await this.#copier.copy(
@@ -64,7 +73,7 @@ export class InitialLoad {
           const load = this.#loadOf(name);
           this.#setLoad(name, { ...load, after, rows: load.rows + rows, done: last });
         },
-        goesOn: () => Promise.resolve(true),
+        goesOn: () => Promise.resolve(!tables.isParked(name)),
       },
       signal,
     );

@@ -145,14 +145,18 @@ function refusal(error: unknown, what: string): unknown {
   );
 }
 
-/** The first job that wants to be read. */
-export async function nextJob(client: Queryable, source: string): Promise<SnapshotJob | null> {
+/** The first job that wants to be read, and whose table is not one of those that are parked. */
+export async function nextJob(
+  client: Queryable,
+  source: string,
+  parked: readonly string[],
+): Promise<SnapshotJob | null> {
   const { rows } = await client.query<SnapshotJob>(
     `UPDATE concord.snapshot_job SET state = 'running', started_at = coalesce(started_at, now())
-     WHERE id = (SELECT id FROM concord.snapshot_job WHERE source = $1 AND state IN ('queued', 'running') ORDER BY id LIMIT 1)
+     WHERE id = (SELECT id FROM concord.snapshot_job WHERE source = $1 AND state IN ('queued', 'running') AND table_name <> ALL ($2) ORDER BY id LIMIT 1)
        AND state IN ('queued', 'running')
      RETURNING ${jobColumns}`,
-    [source],
+    [source, parked],
   );
   return rows[0] ?? null;
 }

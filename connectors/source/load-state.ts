@@ -1,3 +1,5 @@
+import type { ParkedTables } from './parked-tables.ts';
+
 /** How far the initial load of one table has come: kept in progress, so that it goes on after the last finished chunk. */
 export interface TableLoad {
   /** The primary key of the last row of the last finished chunk, as text; null before the first. */
@@ -31,6 +33,7 @@ export const untouchedJob: JobProgress = { after: null, rows: 0, deletes: 0, unt
 export interface Readings {
   readonly load: LoadState;
   readonly jobs: JobState;
+  readonly parked: ParkedTables;
 }
 
 export function encodeJobs(readings: Readings): string {
@@ -40,5 +43,5 @@ export function encodeJobs(readings: Readings): string {
 /** What `encodeJobs` wrote; an empty text has nothing. */
 export function decodeJobs(text: string): Readings {
   const found = text === '' ? {} : (JSON.parse(text) as Partial<Readings>);
-  return { load: found.load ?? {}, jobs: found.jobs ?? {} };
+  return { load: found.load ?? {}, jobs: found.jobs ?? {}, parked: found.parked ?? {} };
 }

@@ -28,6 +28,8 @@ export interface Relation {
 
 /** Tuples are reused from message to message: what must stay is copied inside the call. Times are epoch microseconds. */
 export interface PgoutputListener {
+  /** Before each message: where it lies, to the end of the buffer. */
+  received(buffer: Buffer, at: number): void;
   begin(commitLsn: number, committedAt: number, xid: number): void;
   commit(commitLsn: number, endLsn: number): void;
   relation(relation: Relation): void;
@@ -56,6 +58,7 @@ export class PgoutputParser {
   /** One message, from `at` to the end of the buffer. Throws a RangeError on what the protocol does not know. */
   parse(buffer: Buffer, at: number): void {
     const kind = buffer[at] ?? 0;
+    this.#listener.received(buffer, at);
     switch (kind) {
       case kinds.I:
         readTuple(buffer, at + 6, this.#row);
@@ -142,7 +145,8 @@ function readTuple(buffer: Buffer, at: number, tuple: Tuple): number {
   return cursor;
 }
 
-function readRelation(buffer: Buffer, at: number): Relation {
+/** A RELATION message, from its kind on. */
+export function readRelation(buffer: Buffer, at: number): Relation {
   const schemaEnd = buffer.indexOf(0, at + 5);
   const tableEnd = buffer.indexOf(0, schemaEnd + 1);
   const count = buffer.readUInt16BE(tableEnd + 2);

@@ -4,18 +4,23 @@ import type { ProgressRecord } from '../../avro/progress.ts';
 import type { RecordSchema } from '../../avro/schemas.ts';
 import type { TransactionalPublisher } from '../../topics/contract.ts';
 import { Capture } from './capture.ts';
+import { CapturedTables } from './captured-tables.ts';
 import type { SourceSettings } from './contract.ts';
 import { Coverage } from './coverage.ts';
 import { resumeFrom } from './gap.ts';
 import { beatHeart } from './heartbeat.ts';
 import { publishBatches, type SourceFailpoint } from './publishing.ts';
 import { pauseOver } from './queue-pressure.ts';
+import type { ReadParked } from './parked-reader.ts';
+import { ReleaseMarks } from './release-marks.ts';
 import { noteProgress, type SourceReport } from './report.ts';
 import { askToReadAgain } from './read-again.ts';
+import { ShapeBook } from './shape-book.ts';
 import { readServerState } from './server-state.ts';
 import { askingSession } from './session.ts';
 import { demandFreeSlot } from './slot-holder.ts';
 import { Snapshots } from './snapshot.ts';
+import { TableWishes } from './table-wishes.ts';
 import { runTogether } from './together.ts';
 import { partitionsOf } from './topic-partitions.ts';
 import { TransactionGatherer } from './transactions.ts';
@@ -29,6 +34,7 @@ export interface SourceDependencies {
   readonly openPublisher: () => Promise<TransactionalPublisher>;
   /** The last committed progress record, read up to the real high watermark (P6); called after fencing. */
   readonly readProgress: () => Promise<ProgressRecord | null>;
+  readonly readParked: ReadParked;
   readonly encodeProgress: (record: ProgressRecord) => Buffer;
   readonly schemaOf: (topic: string) => RecordSchema;
   readonly schemaIdOf: (topic: string) => number;
@@ -64,8 +70,25 @@ export async function runSource(
       captured: coverage.captured,
     };
     const streamed = new XidLog();
-    const capture = new Capture({ context, gatherer, coverage, xids: new XidWidener(server.xidAnchor), streamed });
-    const snapshots = new Snapshots({ database, context, coverage, streamed, report, log });
+    const { shapes, parked } = await ShapeBook.open(database, settings, coverage.parked);
+    coverage.parked = parked;
+    const tables = new CapturedTables({ context, coverage, shapes, report, log });
+    const capture = new Capture({
+      context,
+      gatherer,
+      coverage,
+      xids: new XidWidener(server.xidAnchor),
+      streamed,
+      tables,
+    });
+    const snapshots = new Snapshots({ database, context, coverage, streamed, report, log, tables, capture });
+    const marks = new ReleaseMarks();
+    capture.onRelease(marks.reached);
+    const { readParked } = deps;
+    const wishes = new TableWishes(
+      { database, context, coverage, streamed, report, log, tables, capture, gatherer, shapes, marks, readParked },
+      capture,
+    );
     const stream = new WalStream(
       {
         ...settings,
@@ -99,6 +122,7 @@ export async function runSource(
           stopped,
         ),
       (stopped) => snapshots.run(stopped),
+      (stopped) => (settings.parkedTopic === null ? Promise.resolve() : wishes.run(stopped)),
       (stopped) =>
         beatHeart(
           { database: asking, source: settings.name, intervalMs: settings.limits.heartbeatIntervalMs },

@@ -16,7 +16,9 @@ export type SourceFailpoint =
   | 'chunk-before-commit'
   | 'split-after-commit'
   | 'hand-over-before-commit'
-  | 'hand-over-after-commit';
+  | 'hand-over-after-commit'
+  | 'parked-before-commit'
+  | 'parked-after-commit';
 
 export interface PublishingParts {
   readonly settings: SourceSettings;
@@ -80,14 +82,16 @@ async function publish(
     slot: settings.slot,
     publicationHash: server.publicationHash,
     nextOffsets: Object.fromEntries(nextOffsets),
-    parkedTables: [],
   };
+  // A table was, is or will be parked: this transaction parks it, or changes of it, or tells them.
+  const parks = covered.parkedTables.length > 0 || report.parkedTables.length > 0;
   const key = Buffer.from(settings.name);
   await publisher.send([
     { topic: settings.progressTopic, partition: 0, keys: [key], values: [encodeProgress(progress)] },
   ]);
   if (batch.again.size > 0) await readAgain(batch);
   failpoint?.('before-commit');
+  if (parks) failpoint?.('parked-before-commit');
   if (covered.loadCompleteAt === null && batch.records > 0) failpoint?.('chunk-before-commit');
   // From the initial load to the stream alone.
   const handsOver = covered.loadCompleteAt !== null && !report.loadComplete;
@@ -95,6 +99,7 @@ async function publish(
   await publisher.commit();
   failpoint?.('after-commit');
   if (handsOver) failpoint?.('hand-over-after-commit');
+  if (parks) failpoint?.('parked-after-commit');
   if (!covered.complete) failpoint?.('split-after-commit');
   return progress;
 }

@@ -1,5 +1,6 @@
 import type { Position } from '../../avro/position.ts';
 import { type ProgressRecord, watermark } from '../../avro/progress.ts';
+import type { ParkedTables } from './parked-tables.ts';
 
 /** Whether a standby could take over now without a gap. `because`: what stands against it; empty when nothing does. */
 export interface FailoverReadiness {
@@ -74,6 +75,10 @@ export interface SourceReport {
   job: ReadJob | null;
   /** The last value that was too large for a record, and how many there were since this process opened the source. */
   leftOut: { readonly text: string; readonly count: number; readonly at: number } | null;
+  /** Tables whose changes are parked, `schema.table` each … */
+  parked: ParkedTables;
+  /** … and those of which the last committed progress record says so. */
+  parkedTables: readonly string[];
 }
 
 export function newSourceReport(): SourceReport {
@@ -103,6 +108,8 @@ export function newSourceReport(): SourceReport {
     load: {},
     job: null,
     leftOut: null,
+    parked: {},
+    parkedTables: [],
   };
 }
 
@@ -115,5 +122,6 @@ export function noteProgress(report: SourceReport, progress: ProgressRecord): vo
   report.heartbeatToken = progress.heartbeatToken;
   report.captured = progress.captured;
   report.nextOffsets = progress.nextOffsets;
+  report.parkedTables = progress.parkedTables;
   report.loadComplete = progress.loadCompleteAt !== null;
 }

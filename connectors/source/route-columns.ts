@@ -25,6 +25,22 @@ export function identifyingColumns(route: TableRoute): readonly string[] {
   return [...new Set([...route.primaryKey, ...route.messageKey, ...(topic.kind === 'one' ? [] : [topic.column])])];
 }
 
+/** The columns without which the rows can not be told: all but those of optional items. */
+export function neededColumns(route: TableRoute): readonly string[] {
+  const { optional = [] } = route;
+  const identifying = identifyingColumns(route);
+  return routeColumns(route).filter((column) => identifying.includes(column) || !optional.includes(column));
+}
+
+/** What is read of the table: an optional item may have no column. */
+export function presentColumns(
+  route: TableRoute,
+  { columns }: { readonly columns: readonly { readonly name: string }[] },
+): readonly string[] {
+  const there = new Set(columns.map(({ name }) => name));
+  return routeColumns(route).filter((column) => there.has(column) || neededColumns(route).includes(column));
+}
+
 /** Where a column stands among `columns`; a Fault if the table does not have it. */
 export function columnPositions(route: TableRoute, columns: readonly string[]): (column: string) => number {
   return (column) => {

@@ -29,6 +29,7 @@ describe('setting up a source', () => {
       publication: 'concord',
       routes: registrationRoutes('registration').filter((route) => route.entity !== 'receipt'),
       progressTopic: 'registration.progress',
+      parkedTopic: 'registration.parked',
       transactionalId: 'registration',
       partitions: 4,
       limits: testLimits,
@@ -46,6 +47,9 @@ describe('setting up a source', () => {
     expect(plan.map((step) => step.what)).toEqual([
       'schema concord with the table concord.heartbeat',
       'tables concord.snapshot_job and concord.snapshot_key',
+      'table concord.table_wish',
+      'table concord.side_pause',
+      'table concord.table_shape',
       'table concord.source_state',
       'table concord.slot_given_up',
       'replica identity of registration.appointment: the whole row',

@@ -9,10 +9,11 @@ import { type ChunkQuery, keyChunks, keyFindings, tableChunks } from './chunk-qu
 import type { TableRoute } from './contract.ts';
 import { secondsLeft } from './estimate.ts';
 import { checkPredicate, endJob, jobChannel, nextJob, openJobs, showProgress, type SnapshotJob } from './job-table.ts';
+import { isFit, isShapeGone } from './fit-table.ts';
 import { type JobProgress, untouchedJob } from './load-state.ts';
-import { identifyingColumns, missingTable, routeColumns, tableName } from './route-columns.ts';
+import { identifyingColumns, missingTable, presentColumns, tableName } from './route-columns.ts';
 import type { SnapshotParts } from './snapshot-parts.ts';
-import { readTable } from './table-catalog.ts';
+import { type CatalogTable, readTable } from './table-catalog.ts';
 import { TableWriter } from './table-writer.ts';
 import { Wakening } from './wakening.ts';
 import type { Watermarks } from './watermarks.ts';
@@ -42,7 +43,7 @@ export class SnapshotJobs {
     while (!signal.aborted) {
       const open = await openJobs(client, name);
       for (const id of Object.keys(this.#parts.coverage.jobs)) if (!open.has(id)) this.#setProgress(id, null);
-      const job = open.size === 0 ? null : await nextJob(client, name);
+      const job = open.size === 0 ? null : await nextJob(client, name, Object.keys(this.#parts.coverage.parked));
       if (job === null) await this.#wakening.sleep(lookEveryMs, signal, () => true);
       else await this.#take(client, job, signal);
     }
@@ -69,6 +70,11 @@ export class SnapshotJobs {
       this.#setProgress(String(job.id), null);
       log.info({ job: job.id, table: job.table, rows, deletes }, `Snapshot ${job.id} of ${job.table} is done.`);
     } catch (error) {
+      if (!signal.aborted && isShapeGone(error)) {
+        // The table was altered while it was read: it goes on with what is there now.
+        await client.query('ROLLBACK');
+        return;
+      }
       const problem = signal.aborted ? null : problemOf(error);
       if (problem === null) throw error;
       await client.query('ROLLBACK');
@@ -82,8 +88,8 @@ export class SnapshotJobs {
   /** Resolves with true when all that the job asks for is on the topics. */
   async #read(client: pg.Client, job: SnapshotJob, signal: AbortSignal): Promise<boolean> {
     if (!this.#progressOf(job).done) {
-      const task = await this.#taskOf(client, job);
-      if (!(await this.#copier.copy(client, task, signal))) return false;
+      const task = await this.#taskOf(client, job, signal);
+      if (task === null || !(await this.#copier.copy(client, task, signal))) return false;
       const done: { at: Position | null } = { at: null };
       await this.#watermarks.pass(client, (writeRows) => {
         writeRows((_batch, { generation, lsn }, ordinal) => {
@@ -101,18 +107,22 @@ export class SnapshotJobs {
     return true;
   }
 
-  async #taskOf(client: pg.Client, job: SnapshotJob): Promise<ChunkTask> {
-    const { context, report } = this.#parts;
+  /** Null for a table that is parked, because it can not be told as it is. */
+  async #taskOf(client: pg.Client, job: SnapshotJob, signal: AbortSignal): Promise<ChunkTask | null> {
+    const { context, report, tables } = this.#parts;
     const route = context.settings.routes.find((one) => tableName(one) === job.table);
     if (route === undefined) {
       throw new Fault('misconfigured', 'SNAPSHOT_REFUSED', `This source does not publish ${job.table}.`, {});
     }
     if (job.predicate !== null) await checkPredicate(client, route, job.predicate);
-    const columns = routeColumns(route);
+    const table = await readTable(client, route.schema, route.table);
+    if (table === null) throw missingTable(route);
+    if (!(await isFit(client, route, this.#parts, signal))) return null;
+    const columns = presentColumns(route, table);
     const last = columns.length + 1;
     return {
       writer: new TableWriter(route, [...columns, ' n', ' finding'], context),
-      query: await queryOf(client, route, columns, job),
+      query: queryOf(table, route, columns, job),
       after: () => this.#progressOf(job).after,
       find: (row) => {
         const finding = job.kind === 'keys' ? row.text(last) : keyFindings.here;
@@ -136,7 +146,9 @@ export class SnapshotJobs {
         const forMs = job.startedAt === null ? 0 : nowMs() - job.startedAt.getTime();
         const left = secondsLeft({ done: rows + deletes, estimate: job.estimate, forMs });
         report.job = { id: job.id, table: job.table, rows, deletes, estimate: job.estimate, secondsLeft: left };
-        return (await showProgress(client, job.id, this.#progressOf(job))) === 'running';
+        const state = await showProgress(client, job.id, this.#progressOf(job));
+        // A job of a parked table waits until the table is resumed.
+        return state === 'running' && !tables.isParked(job.table);
       },
     };
   }
@@ -152,14 +164,7 @@ export class SnapshotJobs {
   }
 }
 
-async function queryOf(
-  client: pg.Client,
-  route: TableRoute,
-  columns: readonly string[],
-  job: SnapshotJob,
-): Promise<ChunkQuery> {
-  const table = await readTable(client, route.schema, route.table);
-  if (table === null) throw missingTable(route);
+function queryOf(table: CatalogTable, route: TableRoute, columns: readonly string[], job: SnapshotJob): ChunkQuery {
   const { primaryKey } = route;
   if (job.kind !== 'keys') return tableChunks({ table, columns, primaryKey, predicate: job.predicate });
   return keyChunks({

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { Capture } from './capture.ts';
+import type { CapturedTables } from './captured-tables.ts';
 import type { Coverage } from './coverage.ts';
 import type { SourceReport } from './report.ts';
 import type { WriterContext } from './table-writer.ts';
@@ -11,6 +13,8 @@ export interface SnapshotParts {
   readonly context: WriterContext;
   readonly coverage: Coverage;
   readonly streamed: XidLog;
+  readonly tables: CapturedTables;
+  readonly capture: Capture;
   readonly report: SourceReport;
   readonly log: Logger;
 }

@@ -44,6 +44,42 @@ CREATE TABLE IF NOT EXISTS concord.snapshot_key (
 )`,
   },
   {
+    // Who wants a table paused or resumed writes a wish and notifies; the source answers in the row. What is parked is
+    // truly known by the progress topic only.
+    name: 'concord.table_wish',
+    what: 'table concord.table_wish',
+    sql: `CREATE SCHEMA IF NOT EXISTS concord;
+CREATE TABLE IF NOT EXISTS concord.table_wish (
+  source text NOT NULL,
+  table_name text NOT NULL,
+  wish text NOT NULL CHECK (wish IN ('pause', 'resume')),
+  state text NOT NULL DEFAULT 'asked' CHECK (state IN ('asked', 'done', 'refused')),
+  answer text,
+  asked_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (source, table_name)
+)`,
+  },
+  {
+    // A row: the side of the source is paused. Its process looks before it starts, and every second.
+    name: 'concord.side_pause',
+    what: 'table concord.side_pause',
+    sql: `CREATE SCHEMA IF NOT EXISTS concord;
+CREATE TABLE IF NOT EXISTS concord.side_pause (source text PRIMARY KEY, paused_at timestamptz NOT NULL)`,
+  },
+  {
+    // The shape in which each table was published last, so that what was renamed is known as renamed.
+    name: 'concord.table_shape',
+    what: 'table concord.table_shape',
+    sql: `CREATE SCHEMA IF NOT EXISTS concord;
+CREATE TABLE IF NOT EXISTS concord.table_shape (
+  source text NOT NULL,
+  table_name text NOT NULL,
+  relation_id bigint NOT NULL,
+  columns jsonb NOT NULL,
+  PRIMARY KEY (source, table_name)
+)`,
+  },
+  {
     // Says, beside the progress topic, that there was progress: a topic that is lost or set back is noticed by it.
     name: 'concord.source_state',
     what: 'table concord.source_state',

@@ -9,6 +9,7 @@ import { registrationRoutes } from '../registration/routes.ts';
 import type { FetchedRecord } from '../../topics/contract.ts';
 import { Condition, freshTopics, quiet, readAll, type TestTopics } from '../../topics/kafka.fixture.ts';
 import { readLastRecords } from '../../topics/last-record.ts';
+import { scanPartition } from '../../topics/partition-scan.ts';
 import { openPublisher } from '../../topics/publisher.ts';
 import { freshDatabase, type TestDatabase } from '../../test/database.fixture.ts';
 import type { StackAddresses } from '../../test/stack.setup.ts';
@@ -90,6 +91,7 @@ export async function openStage(stack: StackAddresses, limits: Partial<SourceLim
     await topics.create(topic, topic === 'participant' || topic === 'distributor' ? 1 : settings.partitions);
   }
   await topics.create('progress', 1);
+  await topics.create('parked', 1);
   const stage: SourceStage = {
     addresses,
     settings,
@@ -132,6 +134,7 @@ export function settingsOf({ name, limits }: SourceAddresses): SourceSettings {
     publication: 'concord',
     routes: registrationRoutes(name),
     progressTopic: `${name}.progress`,
+    parkedTopic: `${name}.parked`,
     transactionalId: `${name}.source`,
     partitions: 4,
     limits,
@@ -160,6 +163,7 @@ export function dependenciesOf(
     database: { connectionString: addresses.databaseUrl },
     openPublisher: () => openPublisher(connection, { transactionalId: settings.transactionalId }),
     readProgress: () => readProgress(connection, settings),
+    readParked: (from, to, take) => scanPartition(connection, settings.parkedTopic ?? '', from, to, take),
     encodeProgress: (record) => encodeEvent(loadSchema('progress'), 99, record),
     schemaOf: (topic) => schemaOf(short(topic)),
     schemaIdOf: (topic) => names.indexOf(short(topic)) + 1,

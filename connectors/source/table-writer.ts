@@ -3,7 +3,7 @@ import type { RecordSchema } from '../../avro/schemas.ts';
 import { copyBytes, encodedString } from './avro-bytes.ts';
 import type { Batch } from './batch.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
-import { columnPositions, routeColumns } from './route-columns.ts';
+import { columnPositions, neededColumns } from './route-columns.ts';
 import { topicsOf, type TopicPartitions } from './topic-partitions.ts';
 import { Transcoder, type TransactionStamp } from './transcoder.ts';
 import { fillColumns, isNull, isTooLarge, isUnchanged, sameValue, Tuple } from './tuple.ts';
@@ -68,10 +68,10 @@ export class TableWriter {
       (one) => one >= 0,
     );
     this.#columns = columns;
-    this.#itemColumns = Object.keys(route.items).map(at);
+    this.#itemColumns = Object.keys(route.items).flatMap((column) => (columns.includes(column) ? [at(column)] : []));
     this.#recordTypeColumn = recordType.kind === 'by-column' ? at(recordType.column) : -1;
     this.#updateColumn = recordType.kind === 'by-column' ? at(recordType.updateColumn) : -1;
-    for (const column of routeColumns(route)) at(column);
+    for (const column of neededColumns(route)) at(column);
     const targets = new Map(topicsOf(route).map((name) => [name, this.#target(name, columns)] as const));
     const otherwise = targets.get(topic.kind === 'one' ? topic.topic : topic.otherwise);
     if (otherwise === undefined) throw new RangeError(`${route.entity} has no topic`);
@@ -143,6 +143,19 @@ export class TableWriter {
       rest -= length;
     }
     return rest;
+  }
+
+  /** `old`: what the row was, as far as the server tells it; what does not travel again is filled in already. */
+  writeUpdate(batch: Batch, stamp: TransactionStamp, ordinal: number, row: Tuple, old: Tuple | null): void {
+    if (old === null || !this.isMove(row, old)) {
+      this.write(batch, 'update', stamp, ordinal, row);
+      return;
+    }
+    // Linked by their position; the delete is first, so that the new row is what stays.
+    this.write(batch, 'delete', stamp, ordinal, old);
+    this.write(batch, 'create', stamp, ordinal, row);
+    // Nobody has a row of the new key to take a large value from.
+    if (this.isPartial(row)) this.readAgain(batch, row);
   }
 
   /** One record per partition of each topic, with the same identity; each topic counts one. */

@@ -39,9 +39,9 @@ export function topicsOf(route: TableRoute): readonly string[] {
   return [...new Set([...Object.values(topic.topics), topic.otherwise])];
 }
 
-/** Reference topics have one partition, all others as many as there are lanes. */
+/** Reference topics and the parked topic have one partition, all others as many as there are lanes. */
 export function partitionsOf(
-  settings: Pick<SourceSettings, 'routes' | 'partitions'>,
+  settings: Pick<SourceSettings, 'routes' | 'partitions' | 'parkedTopic'>,
 ): ReadonlyMap<string, TopicPartitions> {
   const found = new Map<string, TopicPartitions>();
   let slot = 0;
@@ -53,5 +53,7 @@ export function partitionsOf(
       slot += partitions.all.length;
     }
   }
+  const { parkedTopic } = settings;
+  if (parkedTopic !== null) found.set(parkedTopic, new TopicPartitions(parkedTopic, 1, slot));
   return found;
 }

@@ -1,0 +1,106 @@
+import type { Batch } from './batch.ts';
+import type { TableRoute } from './contract.ts';
+import type { ParkedRecord } from './parked-record.ts';
+import { PgoutputParser, type PgoutputListener, type Relation } from './pgoutput.ts';
+import { identifyingColumns, neededColumns, routeColumns, tableName } from './route-columns.ts';
+import type { TableShape } from './shape-judgement.ts';
+import { TableWriter, type WriterContext } from './table-writer.ts';
+import type { TransactionStamp } from './transcoder.ts';
+import { fillUnchanged, type Tuple } from './tuple.ts';
+
+/** Where the next change is told. */
+export interface ToldAt {
+  readonly batch: Batch;
+  readonly stamp: TransactionStamp;
+  readonly ordinal: number;
+}
+
+/** Tells parked changes of one table, with the shape in which each came and what is known of the table by now. */
+export class ParkedChanges implements PgoutputListener {
+  readonly #route: TableRoute;
+  readonly #current: TableShape;
+  readonly #context: WriterContext;
+  readonly #parser = new PgoutputParser(this);
+  #writer: TableWriter | null = null;
+  #at: ToldAt | null = null;
+
+  constructor(route: TableRoute, current: TableShape, context: WriterContext) {
+    this.#route = route;
+    this.#current = current;
+    this.#context = context;
+  }
+
+  /** Changes that follow have this shape. */
+  shape(message: Buffer): void {
+    this.#parser.parse(message, 0);
+  }
+
+  tell({ message }: ParkedRecord, at: ToldAt): void {
+    this.#at = at;
+    this.#parser.parse(message, 0);
+  }
+
+  relation({ columns }: Relation): void {
+    const names = columnNames(this.#route, columns, this.#current);
+    const missing = neededColumns(this.#route).filter((column) => !names.includes(column));
+    // What such a row had in the column is in no change: the item is empty, and the table is read again.
+    const route = { ...this.#route, optional: [...(this.#route.optional ?? []), ...missing] };
+    this.#writer = new TableWriter(route, names, this.#context);
+  }
+
+  insert(_relationId: number, row: Tuple): void {
+    const { writer, batch, stamp, ordinal } = this.#told();
+    writer.write(batch, 'create', stamp, ordinal, row);
+  }
+
+  update(_relationId: number, row: Tuple, old: Tuple | null, oldIsFull: boolean): void {
+    const { writer, batch, stamp, ordinal } = this.#told();
+    if (old !== null && oldIsFull) fillUnchanged(row, old);
+    else if (old !== null) writer.fillIdentity(row, old);
+    writer.writeUpdate(batch, stamp, ordinal, row, old);
+  }
+
+  delete(_relationId: number, old: Tuple): void {
+    const { writer, batch, stamp, ordinal } = this.#told();
+    writer.write(batch, 'delete', stamp, ordinal, old);
+  }
+
+  truncate(): void {
+    const { writer, batch, stamp, ordinal } = this.#told();
+    writer.writeTruncate(batch, stamp, ordinal);
+  }
+
+  received(): void {}
+  begin(): void {}
+  commit(): void {}
+  message(): void {}
+
+  #told(): ToldAt & { readonly writer: TableWriter } {
+    if (this.#writer === null || this.#at === null) throw new RangeError('a parked change without its shape');
+    return { ...this.#at, writer: this.#writer };
+  }
+}
+
+/**
+ * What the columns of a parked shape are called for the route. A column that the route needs and that had another name
+ * then is the one in its place, if that name is not there any more: it was renamed, and renamed back or mapped anew.
+ */
+export function columnNames(route: TableRoute, parked: TableShape, current: TableShape): readonly string[] {
+  const names = parked.map(({ name }) => name);
+  const now = new Set(current.map(({ name }) => name));
+  for (const column of routeColumns(route)) {
+    const place = current.findIndex(({ name }) => name === column);
+    const then = names[place];
+    if (names.includes(column) || then === undefined || now.has(then)) continue;
+    if (parked[place]?.typeOid === current[place]?.typeOid) names[place] = column;
+  }
+  return names;
+}
+
+/** Why the changes of a parked shape can not be told at all: null if they can. */
+export function untellable(route: TableRoute, parked: TableShape, current: TableShape): string | null {
+  const names = columnNames(route, parked, current);
+  const missing = identifyingColumns(route).filter((column) => !names.includes(column));
+  if (missing.length === 0) return null;
+  return `Changes of ${tableName(route)} were parked without ${missing.join(', ')}, which identifies its rows.`;
+}

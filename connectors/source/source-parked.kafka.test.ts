@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { replayed, wished } from './parked.fixture.ts';
+import { currentLsn, openStage, type RunningSource, type SourceStage, startSource } from './source.fixture.ts';
+
+const point = 'registration.metering_point';
+let stage: SourceStage;
+let source: RunningSource;
+
+beforeAll(async () => {
+  stage = await openStage(inject('stack'), { chunkRows: 50, heartbeatIntervalMs: 100 });
+  await stage.client.query(`INSERT INTO registration.metering_point (mpan_core, gsp_group, supplier_mpid, supplier_efd, line_loss_factor)
+    SELECT lpad(n::text, 13, '0'), '_A', 'SUPA', '2026-01-01', 1.5 FROM generate_series(1, 100) n`);
+  source = await startSource(stage);
+  await source.until((report) => report.loadComplete);
+});
+afterAll(async () => {
+  await source.stop();
+  await stage.close();
+});
+
+const query = (text: string): Promise<unknown> => stage.client.query(text);
+
+async function caughtUp(): Promise<void> {
+  const lsn = await currentLsn(stage.client);
+  await source.until((report) => report.watermark >= lsn);
+}
+
+/** What differs between the table and the topic replayed into a map. */
+async function differences(items: readonly string[]): Promise<string[]> {
+  await caughtUp();
+  const { rows, wrong } = await replayed(stage, ['metering-point'], 'mpan_core');
+  const texts = items.map((item) => `${item}::text AS ${item}`).join(', ');
+  const { rows: there } = await stage.client.query<Record<string, string>>(`SELECT mpan_core, ${texts} FROM ${point}`);
+  for (const row of there) {
+    const told = rows.get(row['mpan_core'] ?? '');
+    for (const item of items) {
+      const value = told?.[item] as string | number | null | undefined;
+      const text =
+        value === null || value === undefined
+          ? null
+          : item.endsWith('_efd')
+            ? new Date(Number(value) * 86_400_000).toISOString().slice(0, 10)
+            : String(value);
+      if (text !== row[item]) wrong.push(`${row['mpan_core']}.${item}: ${text} for ${row[item]}`);
+    }
+  }
+  if (rows.size !== there.length) wrong.push(`${rows.size} rows for ${there.length}`);
+  return wrong;
+}
+
+const update = (group: string, from: number, to: number): Promise<unknown> =>
+  query(
+    `UPDATE ${point} SET gsp_group = '${group}' WHERE mpan_core BETWEEN lpad('${from}', 13, '0') AND lpad('${to}', 13, '0')`,
+  );
+
+describe('a compatible change goes on', () => {
+  test.each([
+    ['a column is added that nobody maps', `ALTER TABLE ${point} ADD COLUMN colour text DEFAULT 'red'`],
+    ['a column that nobody maps is dropped', `ALTER TABLE ${point} DROP COLUMN colour`],
+    ['an optional column is dropped', `ALTER TABLE ${point} DROP COLUMN load_shape_category`],
+    ['an optional column comes back', `ALTER TABLE ${point} ADD COLUMN load_shape_category text`],
+    ['a numeric gets a size', `ALTER TABLE ${point} ALTER COLUMN line_loss_factor TYPE numeric(12, 6)`],
+    ['a numeric is widened', `ALTER TABLE ${point} ALTER COLUMN line_loss_factor TYPE numeric(20, 6)`],
+    ['text becomes varchar', `ALTER TABLE ${point} ALTER COLUMN supplier_mpid TYPE varchar(10)`],
+    ['varchar becomes text', `ALTER TABLE ${point} ALTER COLUMN supplier_mpid TYPE text`],
+    [
+      'text becomes an enum',
+      `CREATE TYPE registration.segment AS ENUM ('S'); ALTER TABLE ${point} ALTER COLUMN market_segment TYPE registration.segment USING market_segment::registration.segment`,
+    ],
+    ['an enum gets a value', `ALTER TYPE registration.segment ADD VALUE 'A'`],
+  ])('%s', async (_title, statement) => {
+    await query(statement);
+    await update(_title.slice(0, 12), 1, 3);
+    await caughtUp();
+    expect(source.report.parked).toEqual({});
+    const { rows } = await replayed(stage, ['metering-point'], 'mpan_core');
+    expect(rows.get('0000000000002')?.['gsp_group']).toBe(_title.slice(0, 12));
+  });
+
+  test('a value that the enum got is told', async () => {
+    await query(`UPDATE ${point} SET market_segment = 'A' WHERE mpan_core = '0000000000005'`);
+    await caughtUp();
+    const { rows } = await replayed(stage, ['metering-point'], 'mpan_core');
+    expect(rows.get('0000000000005')?.['market_segment']).toBe('A');
+  });
+});
+
+describe('an incompatible change parks that table only, and nothing is lost', () => {
+  const items = ['gsp_group', 'supplier_mpid', 'supplier_efd'];
+
+  async function parkedAs(code: string): Promise<void> {
+    await caughtUp();
+    expect(source.report.parked[point]?.code).toBe(code);
+    expect((await stage.progress())?.parkedTables).toEqual([point]);
+  }
+
+  async function othersGoOn(id: number): Promise<void> {
+    await query(
+      `INSERT INTO registration.appointment (appointment_id, mpan_core, service_type) VALUES (${id}, '0000000000001', 'MSS')`,
+    );
+    await caughtUp();
+    const { rows } = await replayed(stage, ['appointment.mss'], 'appointment_id');
+    expect(rows.has(String(id))).toBe(true);
+  }
+
+  test('a type that the item can not take', async () => {
+    const before = (await stage.events('metering-point')).length;
+    await query(`ALTER TABLE ${point} ALTER COLUMN supplier_efd TYPE text`);
+    await query(`UPDATE ${point} SET supplier_efd = '2026-02-02' WHERE mpan_core = '0000000000007'`);
+    await query(`DELETE FROM ${point} WHERE mpan_core = '0000000000008'`);
+    await query(`INSERT INTO ${point} (mpan_core, supplier_efd) VALUES ('0000000000901', '2026-03-03')`);
+    await parkedAs('COLUMN_TYPE_UNSUITABLE');
+    const { text, fix, changes } = source.report.parked[point] ?? {};
+    expect(text).toBe(
+      'registration.metering_point: the column supplier_efd is text now, and was date, and the item supplier_efd is an Avro date, which can not take it.',
+    );
+    expect(fix).toContain('ALTER COLUMN "supplier_efd" TYPE date USING "supplier_efd"::date');
+    expect(changes).toBe(3);
+    await othersGoOn(1);
+    expect((await stage.events('metering-point')).length).toBe(before);
+    // Nothing is released that could not be told.
+    const refused = await wished(stage, point, 'resume');
+    expect(refused).toMatchObject({ state: 'refused' });
+    expect(refused.answer).toContain('supplier_efd');
+
+    await query(`ALTER TABLE ${point} ALTER COLUMN supplier_efd TYPE date USING supplier_efd::date`);
+    await update('_B', 10, 20);
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done', answer: null });
+    await update('_C', 15, 25);
+    expect(await differences(items)).toEqual([]);
+    expect((await stage.progress())?.parkedTables).toEqual([]);
+  });
+
+  test('a column that is renamed, and renamed back', async () => {
+    await query(`ALTER TABLE ${point} RENAME COLUMN supplier_mpid TO supplier`);
+    await query(`UPDATE ${point} SET supplier = 'SUPB' WHERE mpan_core < '0000000000030'`);
+    await parkedAs('COLUMN_RENAMED');
+    expect(source.report.parked[point]?.text).toContain('supplier_mpid (text) is called supplier (text) now');
+    await othersGoOn(2);
+    await query(`ALTER TABLE ${point} RENAME COLUMN supplier TO supplier_mpid`);
+    await query(`UPDATE ${point} SET supplier_mpid = 'SUPC' WHERE mpan_core > '0000000000060'`);
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    expect(await differences(items)).toEqual([]);
+  });
+
+  test('a needed column that is dropped, and comes back with values that no change has told', async () => {
+    await query(`ALTER TABLE ${point} DROP COLUMN supplier_mpid`);
+    await update('_D', 30, 40);
+    await parkedAs('COLUMN_DROPPED');
+    await othersGoOn(3);
+    await query(`ALTER TABLE ${point} ADD COLUMN supplier_mpid text DEFAULT 'SUPD'`);
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    // It was asked for by the release.
+    for (;;) {
+      const { rows } = await stage.client.query<{ state: string }>('SELECT state FROM concord.snapshot_job');
+      if (rows.length > 0 && rows.every(({ state }) => state === 'done')) break;
+    }
+    expect(await differences(items)).toEqual([]);
+  });
+
+  test('a table that is renamed, and renamed back', async () => {
+    await query(`ALTER TABLE ${point} RENAME TO metering_place`);
+    await query(`UPDATE registration.metering_place SET gsp_group = '_E' WHERE mpan_core < '0000000000012'`);
+    await parkedAs('TABLE_RENAMED');
+    expect(source.report.parked[point]?.text).toContain('is called registration.metering_place now');
+    await othersGoOn(4);
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'refused' });
+    await query(`ALTER TABLE registration.metering_place RENAME TO metering_point`);
+    await update('_F', 5, 8);
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    expect(await differences(items)).toEqual([]);
+  });
+
+  test('a transaction in which the shape changes half way', async () => {
+    await query('BEGIN');
+    await update('_G', 1, 5);
+    await query(`ALTER TABLE ${point} ALTER COLUMN domestic TYPE text`);
+    await update('_H', 4, 9);
+    await query('COMMIT');
+    await parkedAs('COLUMN_TYPE_UNSUITABLE');
+    const { rows } = await replayed(stage, ['metering-point'], 'mpan_core');
+    expect(rows.get('0000000000005')?.['gsp_group']).toBe('_G');
+    await query(`ALTER TABLE ${point} ALTER COLUMN domestic TYPE boolean USING domestic::boolean`);
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    expect(await differences(items)).toEqual([]);
+  });
+});
+
+describe('a table that is paused', () => {
+  test('keeps its changes, and tells each once in its order when it is resumed while it is written to', async () => {
+    expect(await wished(stage, point, 'pause')).toMatchObject({ state: 'done' });
+    const before = (await stage.events('metering-point')).length;
+    // So many transactions that a mark of the release has hundreds of positions.
+    const rounds = 300;
+    for (let round = 0; round < rounds; round += 1) await update(`r${round}`, 1, 2);
+    await query(`UPDATE ${point} SET mpan_core = '0000000000999' WHERE mpan_core = '0000000000050'`);
+    await query(`DELETE FROM ${point} WHERE mpan_core BETWEEN '0000000000060' AND '0000000000065'`);
+    await caughtUp();
+    expect((await stage.events('metering-point')).length).toBe(before);
+    expect(source.report.parked[point]).toMatchObject({ code: 'TABLE_PAUSED', released: 0 });
+
+    const resumed = wished(stage, point, 'resume');
+    let over = false;
+    void resumed.then(() => {
+      over = true;
+    });
+    let round = 0;
+    while (!over) await query(`UPDATE ${point} SET gsp_group = 'w${(round += 1)}' WHERE mpan_core < '0000000000003'`);
+    expect(await resumed).toMatchObject({ state: 'done' });
+    await update('_Z', 3, 6);
+    expect(await differences(['gsp_group'])).toEqual([]);
+    const { events } = await replayed(stage, ['metering-point'], 'mpan_core');
+    const told = events
+      .filter(({ key, recordType }) => key === '0000000000001' && recordType === 'update')
+      .slice(-rounds - round);
+    expect(told.map((event) => event['gsp_group'])).toEqual([
+      ...Array.from({ length: rounds }, (_, n) => `r${n}`),
+      ...Array.from({ length: round }, (_, n) => `w${n + 1}`),
+    ]);
+  });
+
+  test('is truncated and filled anew meanwhile', async () => {
+    await wished(stage, point, 'pause');
+    await query(`TRUNCATE ${point}`);
+    await query(`INSERT INTO ${point} (mpan_core, gsp_group) VALUES ('0000000000001', 'anew')`);
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    expect(await differences(['gsp_group'])).toEqual([]);
+  });
+
+  test('is not paused when it is resumed without having been', async () => {
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    expect(await differences(['gsp_group'])).toEqual([]);
+  });
+});
