@@ -184,7 +184,7 @@ export class LaneWorker {
     const startedAt = monotonicMs();
     const { limits } = this.settings;
     this.report.state = 'staging';
-    const unit = new Spool(this.lane, this.dependencies.eventDecoder, limits.unitEventsMax);
+    const unit = new Spool(this.lane, this.dependencies.eventDecoder, limits.sliceEventsMax);
     const letters: DeadLetter[] = [];
     for (let slice = first; ; slice = await this.nextSlice(merge)) {
       if (this.stopping) return;

@@ -191,7 +191,13 @@ describe('the sink', () => {
     { name: 'spilled to the store', spoolBytesMax: 100_000 },
   ])('a transaction larger than the buffer is $name and applied as one', async ({ spoolBytesMax }) => {
     const bench = benchOf(topics, pool);
-    const limits = { ...settings.limits, batchEventsMax: 100, laneBufferBytesMax: 20_000, unitEventsMax: 300 };
+    const limits = {
+      ...settings.limits,
+      batchEventsMax: 100,
+      laneBufferBytesMax: 20_000,
+      unitEventsMax: 300,
+      sliceEventsMax: 300,
+    };
     start(bench, { limits: { ...limits, spoolBytesMax } });
     const large = Array.from({ length: 2_000 }, (_, index) => (index % 2 === 0 ? a : b)(0, `k${index}`));
     topics.commit([a(0, 'before')]);

@@ -48,10 +48,12 @@ export interface SinkLimits {
   readonly batchEventsMax: number;
   /** … or so many bytes of records on. */
   readonly batchBytesMax: number;
-  /** A unit of more events is kept undecoded until it is complete, and judged in slices of about so many … */
+  /** A unit of more events is kept undecoded until it is complete … */
   readonly unitEventsMax: number;
   /** … and so is one that is not complete when so many bytes of it wait in one partition. */
   readonly unitBytesMax: number;
+  /** It is judged in slices of about so many events. */
+  readonly sliceEventsMax: number;
   /** What is kept undecoded goes to the store, for as long as it is not complete, whenever it is larger than this. */
   readonly spoolBytesMax: number;
   /** Records of a lane that wait, as bytes; over it partitions are paused. */
@@ -69,6 +71,7 @@ export const defaultSinkLimits: SinkLimits = {
   batchBytesMax: 2 * 1024 * 1024,
   unitEventsMax: 3_000,
   unitBytesMax: 1024 * 1024,
+  sliceEventsMax: 1_000,
   spoolBytesMax: 6 * 1024 * 1024,
   laneBufferBytesMax: 8 * 1024 * 1024,
   idleIntervalMs: 1_000,
