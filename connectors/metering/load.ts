@@ -63,8 +63,23 @@ async function copyTable(
   return rows;
 }
 
+/** An array of texts as an SQL literal. Looked at letter by letter only where a key is none. */
+function textArray(keys: readonly string[]): string {
+  if (keys.every((key) => /^[0-9][0-9A-Z-]*$/.test(key))) return `'{${keys.join(',')}}'::text[]`;
+  const quoted = keys.map((key) => `"${key.replace(/["\\]/g, '\\$&')}"`);
+  return `${pg.escapeLiteral(`{${quoted.join(',')}}`)}::text[]`;
+}
+
+/** By table, an object that has all items already: a copy of it is filled without growing. */
+const blanks = new Map(
+  [meteringPointTable, appointmentTable, meterAssetTable].map((table) => [
+    table,
+    Object.fromEntries(table.items.map(([name]) => [name, null])) as Readonly<Record<string, Item>>,
+  ]),
+);
+
 function copiedRow(table: EntityTable): StoredRow {
-  const items: Record<string, Item> = {};
+  const items: Record<string, Item> = { ...blanks.get(table) };
   for (const [name, kind] of table.items) items[name] = copiedItem(kind);
   const generation = fields.integer() ?? 0;
   const lsn = fields.integer() ?? 0;
