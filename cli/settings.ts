@@ -122,7 +122,7 @@ const limits = z
     laneBufferBytesMax: z
       .int()
       .min(256 * 1024)
-      .default(6 * mebibyte)
+      .default(4 * mebibyte)
       .describe('over so many bytes that wait in a lane its partitions are paused'),
     receiptIntervalMs: z.int().min(100).default(5_000).describe('how often a lane signs a receipt, in milliseconds'),
   })

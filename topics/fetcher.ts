@@ -21,8 +21,8 @@ export interface FetcherLimits {
 
 export const fetcherLimits: FetcherLimits = {
   maxWaitMs: 200,
-  bytesMax: 4 * 1024 * 1024,
-  partitionBytesMax: 1024 * 1024,
+  bytesMax: 2 * 1024 * 1024,
+  partitionBytesMax: 512 * 1024,
   stallLimitMs: 30_000,
   outageLimitMs: 5_000,
 };
@@ -185,11 +185,10 @@ export class Fetcher {
         if (one.position >= fetched.lastStableOffset) one.contentAt = performance.now();
       } else {
         one.fresh = true;
-        // A view would keep the whole answer, other partitions' data included, alive with the last record of this one.
-        const own = full > 1 ? { ...fetched, recordSet: Buffer.from(fetched.recordSet) } : fetched;
-        if (one.paused) one.held = own;
+        // What is held longer must not keep the whole answer, other partitions' data included, alive.
+        if (one.paused) one.held = { ...fetched, recordSet: Buffer.from(fetched.recordSet) };
         else {
-          this.#take(one, own);
+          this.#take(one, fetched);
           if (full > 1) await yieldToOthers();
         }
       }

@@ -111,7 +111,7 @@ export class Segment {
 // sizes that double, and each size keeps some.
 const slabBytesMin = 32 * 1024;
 const slabBytesMax = 2 * 1024 * 1024;
-const freeBytesOfSizeMax = 4 * 1024 * 1024;
+const freeBytesOfSizeMax = 2 * 1024 * 1024;
 const freeSlabs = new Map<number, Buffer[]>();
 
 function takeSlab(bytes: number): Buffer {

@@ -73,7 +73,7 @@ export const defaultSinkLimits: SinkLimits = {
   unitBytesMax: 1024 * 1024,
   sliceEventsMax: 1_000,
   spoolBytesMax: 6 * 1024 * 1024,
-  laneBufferBytesMax: 8 * 1024 * 1024,
+  laneBufferBytesMax: 4 * 1024 * 1024,
   idleIntervalMs: 1_000,
   receiptIntervalMs: 10_000,
   patienceMs: 15_000,
