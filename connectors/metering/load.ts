@@ -52,11 +52,8 @@ async function copyTable(
   select: string,
   keys: readonly string[],
 ): Promise<readonly StoredRow[]> {
-  const list = `{${keys.map((key) => `"${key.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
-  const bytes = await copyOut(
-    client,
-    select.replace('$1', () => `${pg.escapeLiteral(list)}::text[]`),
-  );
+  const query = select.replace('$1', () => textArray(keys));
+  const bytes = await copyOut(client, query);
   const rows: StoredRow[] = [];
   // From here to the end nothing is waited for: the reader is everybody's.
   for (fields.begin(bytes); !fields.isAtEnd; ) rows.push(copiedRow(table));
