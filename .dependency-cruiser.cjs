@@ -12,7 +12,7 @@ module.exports = {
     never('registration-knows-no-metering', '^connectors/registration/', '^connectors/metering/', 'the sides meet on topics only'),
     never('metering-knows-no-registration', '^connectors/metering/', '^connectors/registration/', 'the sides meet on topics only'),
     never('connectors-know-no-tools', '^connectors/', '^(reconcile|cli|console|local)/', 'tools stand on connectors'),
-    { name: 'only-topics-knows-kafkajs', severity: 'error', from: { pathNot: '^topics/|\\.(test|fixture)\\.ts$' }, to: { path: 'node_modules/kafkajs' } },
+    { name: 'only-topics-knows-kafkajs', severity: 'error', from: { pathNot: '^(topics|bench)/|\\.(test|fixture)\\.ts$' }, to: { path: 'node_modules/kafkajs' } },
     { name: 'only-source-knows-replication', severity: 'error', from: { pathNot: '^connectors/source/' }, to: { path: 'node_modules/pg-logical-replication' } },
     { name: 'no-dev-dependency', severity: 'error', from: { path: '^(runtime|avro|topics|connectors|reconcile|cli|console|local)/', pathNot: '\\.(test|fixture)\\.ts$|generate' }, to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] } },
   ],

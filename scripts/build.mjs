@@ -17,7 +17,7 @@ import { checkNode, ensureInstalled, root } from './prepare.mjs';
 checkNode();
 ensureInstalled();
 
-const folders = ['avro', 'topics', 'connectors', 'reconcile', 'cli', 'console', 'runtime', 'local'];
+const folders = ['avro', 'topics', 'connectors', 'reconcile', 'cli', 'console', 'runtime', 'local', 'bench'];
 const stampFile = path.join(root, 'dist', '.stamp');
 
 const hash = createHash('sha256');

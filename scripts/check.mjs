@@ -8,7 +8,7 @@ checkNode();
 ensureInstalled();
 ensureBuilt();
 
-const sources = 'runtime avro topics connectors reconcile cli console local test scripts'
+const sources = 'runtime avro topics connectors reconcile cli console local bench test scripts'
   .split(' ')
   .filter((folder) => existsSync(path.join(root, folder)));
 const gates = [
