@@ -15,6 +15,7 @@ import {
 } from '../test/registration-rows.fixture.ts';
 import { count, Rig, until } from '../test/rig.fixture.ts';
 import { performed } from './perform.fixture.ts';
+import type { DryRunDocument } from './replay/dry-run-page.ts';
 import type { ReplayReport } from './replay/into.ts';
 
 describe('a second store', () => {
@@ -132,6 +133,81 @@ describe('a second store', () => {
       [mpan],
     );
   });
+
+  test('is not needed to see that events applied again would change nothing, and what of them is not in the store', async () => {
+    const dry = async (...words: string[]): Promise<{ status: number; found: DryRunDocument; stdout: string }> => {
+      const { code, out, err } = await performed('replay', ...words, '--json', '--config', rig.configurationFile);
+      if (out === '') throw new Error(err);
+      return { status: code, stdout: out, found: JSON.parse(out) as DryRunDocument };
+    };
+    await untilEverythingIsThrough(rig);
+    const all = await dry();
+    expect(all).toMatchObject({ status: 0, found: { inserts: {}, deletes: {}, updates: {}, rejected: {}, held: {} } });
+    expect(all.found.events).toBeGreaterThan(500);
+    expect(all.found.stale).toBeGreaterThan(200);
+    expect(all.found.known).toBeGreaterThan(200);
+    const mpans = (await rig.registration.query('SELECT mpan(41) AS a, mpan(42) AS b, mpan(43) AS c'))
+      .rows[0] as Record<string, string>;
+    const { a, b } = mpans;
+    for (const table of ['metering_point', 'metering_point_history']) {
+      await rig.metering.query(
+        `CREATE TABLE public.kept_${table} AS SELECT * FROM metering.${table} WHERE mpan_core IN ('${a}', '${b}')`,
+      );
+    }
+    await rig.metering.query('DELETE FROM metering.metering_point WHERE mpan_core = $1', [a]);
+    await rig.metering.query('DELETE FROM metering.metering_point_history WHERE mpan_core = $1', [a]);
+    await rig.metering.query(
+      `UPDATE metering.metering_point SET opt_out = true, lsn = 1, generation = 1 WHERE mpan_core = $1`,
+      [b],
+    );
+    await rig.metering.query('DELETE FROM metering.metering_point_history WHERE mpan_core = $1', [b]);
+    const before = await storeDigest();
+    const { status, found, stdout } = await dry();
+    expect(status).toBe(3);
+    expect(found).toMatchObject({
+      inserts: { metering_point: 1 },
+      updates: { metering_point: { opt_out: 1 } },
+      deletes: {},
+    });
+    expect(found.samples).toHaveLength(2);
+    for (const mpan of Object.values(mpans)) expect(stdout).not.toContain(mpan);
+    expect(await storeDigest()).toEqual(before);
+    expect((await dry('--mpan', a ?? '')).found).toMatchObject({ inserts: { metering_point: 1 }, updates: {} });
+    expect((await dry('--mpan', mpans['c'] ?? '')).status).toBe(0);
+    const topic = `${rig.registrationPrefix}.appointment.mss`;
+    const few = await dry('--topic', topic, '--partition', '1', '--offsets', '0..9');
+    expect(few.status).toBe(0);
+    expect(few.found.events).toBeGreaterThan(0);
+    expect(few.found.events).toBeLessThanOrEqual(10);
+    expect((await dry('--from', '1h')).found.events).toBe(found.events);
+    expect((await dry('--lsn', '..0/1')).found.events).toBe(0);
+    expect((await replay('--rules', 'x.yaml')).status).toBe(2);
+    // As it was, for what comes after.
+    for (const table of ['metering_point', 'metering_point_history']) {
+      await rig.metering.query(`DELETE FROM metering.${table} WHERE mpan_core IN ('${a}', '${b}')`);
+      await rig.metering.query(`INSERT INTO metering.${table} SELECT * FROM public.kept_${table}`);
+    }
+    expect((await dry()).status).toBe(0);
+  });
+
+  /** Everything of the store that an event may change. */
+  async function storeDigest(): Promise<unknown> {
+    const digests: unknown[] = [];
+    for (const table of [
+      'metering_point',
+      'metering_point_history',
+      'appointment',
+      'rejection',
+      'held',
+      'last_received',
+    ]) {
+      const { rows } = await rig.metering.query(
+        `SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) AS digest FROM metering.${table} t`,
+      );
+      digests.push(rows[0]);
+    }
+    return digests;
+  }
 
   test('says what another rule book would have refused, and what not', async () => {
     const rules = path.join(directory, 'rules.yaml');

@@ -7,6 +7,8 @@ import { exit, print, printJson, printTable, UsageError } from './output.ts';
 import { ProgressLine } from './reconcile-page.ts';
 import { readProgress } from './progress.ts';
 import { createLog } from '../runtime/log.ts';
+import { dryRun } from './replay/dry-run.ts';
+import { changesNothing, maskedDryRun, printDryRun } from './replay/dry-run-page.ts';
 import { type IntoOptions, type ReplayReport, replayInto } from './replay/into.ts';
 import { maskedReplay, printReplay } from './replay/page.ts';
 import { positionAt } from './replay/place-in-time.ts';
@@ -20,10 +22,13 @@ import {
   type SecondStore,
   secondStoreOf,
 } from './replay/second-store.ts';
+import { judgedTopics, readSelected } from './replay/selected-events.ts';
+import { type SelectionOptions, selectionOf } from './replay/selection.ts';
 import type { Settings } from './settings.ts';
 import { parseTime } from './tail-range.ts';
 
-interface ReplayOptions extends CommonOptions {
+interface ReplayOptions extends CommonOptions, SelectionOptions {
+  readonly limit: string;
   readonly into?: string;
   readonly rules?: string;
   readonly rulesFrom?: string;
@@ -35,9 +40,21 @@ interface ReplayOptions extends CommonOptions {
 export function replayCommand(): Command {
   const command = withCommonOptions(
     new Command('replay').description(
-      'judge what is on the topics once more, in a store beside the live one, and compare both',
+      'judge what is on the topics once more: against the live store, changing nothing, or into a store beside it',
     ),
   )
+    .option(
+      '--dry-run',
+      'judge what is selected against the live store, in transactions that are rolled back; the default',
+    )
+    .option('--topic <topics...>', 'dry run: only events of these topics')
+    .option('--partition <number>', 'dry run: only of this partition')
+    .option('--offsets <range>', 'dry run: only offsets A..B')
+    .option('--from <time>', 'dry run: only what was published from then on, such as 2h or 2026-03-01')
+    .option('--to <time>', 'dry run: and until then')
+    .option('--lsn <range>', 'dry run: only what was committed at A..B, such as 0/1A2B3C..0/2A2B3C')
+    .option('--mpan <mpan>', 'dry run: only of this metering point')
+    .option('--limit <events>', 'dry run: at most so many events', '100000')
     .option(
       '--into <name>',
       'build the second store of this name from the start of the topics, or go on with it, and compare',
@@ -52,7 +69,7 @@ export function replayCommand(): Command {
     .addHelpText(
       'after',
       '\nThe live store, its positions and the offsets of its group are never touched. Ctrl-C and kill -9 lose nothing: the same command goes on.' +
-        '\nExit code 0 when both stores are the same, 3 when they are not.',
+        '\nExit code 0 when nothing would change (or both stores are the same), 3 when something would.',
     )
     .action(replay);
   withCommonOptions(command.command('list').description('list the second stores')).action(list);
@@ -71,13 +88,43 @@ export function replayCommand(): Command {
 
 async function replay(options: ReplayOptions): Promise<void> {
   const settings = settingsOf(options);
-  if (options.into === undefined) throw new UsageError('Name the second store: `concord replay --into NAME`.');
+  if (options.into === undefined) {
+    await tryOut(settings, options);
+    return;
+  }
   const rules = options.rules === undefined ? null : readRulesFile(options.rules);
   if (rules !== null) rulesWith(settings.metering.rules, rules);
   if (options.rulesFrom !== undefined && rules === null) throw new UsageError('--rules-from goes with --rules.');
   const rulesFromMs = options.rulesFrom === undefined ? null : parseTime(options.rulesFrom, nowMs());
   const until = options.until === undefined ? null : await placeOf(settings, options.until);
   await build(settings, secondStoreOf(settings, options.into), { rules, rulesFromMs, until }, options);
+}
+
+async function tryOut(settings: Settings, options: ReplayOptions): Promise<void> {
+  if (options.rules !== undefined || options.until !== undefined) {
+    throw new UsageError(
+      'Other rules and an end go with --into NAME: the live store has judged these events already, and judges none a second time.',
+    );
+  }
+  const limit = Number(options.limit);
+  if (!Number.isInteger(limit) || limit < 1) throw new UsageError(`--limit ${options.limit} is no number of events.`);
+  const selection = selectionOf(options, judgedTopics(settings), nowMs());
+  const { registration } = await readProgress(settings, createLog('replay', 'fatal'));
+  const line = new ProgressLine(options.json === true);
+  const signal = untilInterrupted();
+  const tell = (text: string): void => line.tell(text);
+  try {
+    tell('reading the topics');
+    const events = await readSelected(settings, selection, limit, signal);
+    const counts = await dryRun(settings, events, registration?.loadCompleteAt ?? null, tell, signal);
+    line.clear();
+    const seen = maskedDryRun({ ...counts, unreadable: events.unreadable, cut: events.cut }, options.reveal === true);
+    if (options.json === true) printJson(seen);
+    else printDryRun(seen);
+    process.exitCode = changesNothing(counts) ? exit.done : exit.found;
+  } finally {
+    line.clear();
+  }
 }
 
 async function build(settings: Settings, store: SecondStore, into: IntoOptions, options: ReplayOptions): Promise<void> {

@@ -1,0 +1,95 @@
+import { print, printTable } from '../output.ts';
+import { shown, shownKey } from '../shown.ts';
+import type { DryRunCounts } from './dry-run-tally.ts';
+
+/** With what was found while reading. */
+export interface DryRunDocument extends DryRunCounts {
+  /** Records that can not be decoded. */
+  readonly unreadable: number;
+  /** There was more than the limit. */
+  readonly cut: boolean;
+}
+
+export function changesNothing({ inserts, deletes, updates, rejected, held }: DryRunCounts): boolean {
+  return [inserts, deletes, updates, rejected, held].every((counts) => Object.keys(counts).length === 0);
+}
+
+export function maskedDryRun(document: DryRunDocument, reveal: boolean): DryRunDocument {
+  const samples = document.samples.map((sample) => ({
+    ...sample,
+    key: shownKey(sample.key, sample.table === 'metering_point', reveal) ?? '',
+    columns: Object.fromEntries(
+      Object.entries(sample.columns).map(([name, [now, then]]) => {
+        const seen = (value: unknown): unknown => shown({ [name]: value }, reveal)[name];
+        return [name, [seen(now), seen(then)] as const];
+      }),
+    ),
+  }));
+  return { ...document, samples };
+}
+
+export function printDryRun(document: DryRunDocument): void {
+  const { events, known, stale, unreadable, cut, interrupted, outcomes, inserts, deletes, updates } = document;
+  const rows = Object.entries(outcomes).flatMap(([topic, of]) =>
+    Object.entries(of).map(([outcome, count]) => [topic, outcome, count] as const),
+  );
+  printTable(['topic', 'outcome', 'events'], rows, 'No event was judged.');
+  print(
+    `\n${number(events)} events were selected: of ${number(known)} the store has this very event, ${number(stale)} are older than what it has of their key.`,
+  );
+  if (unreadable > 0) print(`${number(unreadable)} records can not be decoded: \`concord dead-letters list\`.`);
+  if (cut) print('There are more than --limit; they were left out.');
+  if (interrupted) print('Interrupted: the rest was not judged.');
+  const tables = [...new Set([...Object.keys(inserts), ...Object.keys(deletes), ...Object.keys(updates)])];
+  if (tables.length > 0) {
+    print('\nWould change:');
+    printTable(
+      ['table', 'inserts', 'deletes', 'updates by column'],
+      tables.map((table) => [table, inserts[table] ?? 0, deletes[table] ?? 0, counts(updates[table] ?? {})]),
+      '',
+    );
+  }
+  for (const [name, of] of [
+    ['rejected', document.rejected],
+    ['held', document.held],
+  ] as const) {
+    if (Object.keys(of).length > 0) print(`Would be ${name}: ${counts(of)}`);
+  }
+  if (document.samples.length > 0) {
+    print('');
+    printTable(
+      ['sample', 'key', 'does', 'now → then'],
+      document.samples.map(({ table, key, does, columns }) => [
+        table,
+        key,
+        does,
+        Object.entries(columns)
+          .slice(0, 5)
+          .map(([name, [now, then]]) => `${name} ${textOf(now)} → ${textOf(then)}`)
+          .join(', '),
+      ]),
+      '',
+    );
+  }
+  print('');
+  if (changesNothing(document)) print('Applied again, they would change nothing. (Dry run: nothing was written.)');
+  else
+    print(
+      'The live store lacks what these events say: somebody has changed it. Nothing was written; `concord reconcile --repair` sends the rows again.',
+    );
+}
+
+function counts(of: Readonly<Record<string, number>>): string {
+  return Object.entries(of)
+    .map(([name, count]) => `${name} ${number(count)}`)
+    .join(', ');
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-GB');
+}
+
+function textOf(value: unknown): string {
+  if (value === null || value === undefined) return '–';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

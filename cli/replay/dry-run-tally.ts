@@ -1,0 +1,107 @@
+import type { OutcomeDelta } from '../../connectors/sink/contract.ts';
+import type { KeyRows, Row } from './key-rows.ts';
+
+export interface DryRunSample {
+  readonly table: string;
+  readonly key: string;
+  readonly does: 'insert' | 'update' | 'delete';
+  /** Column → [now, then]. */
+  readonly columns: Readonly<Record<string, readonly [unknown, unknown]>>;
+}
+
+/** What a dry run would do. The document of `--json`. */
+export interface DryRunCounts {
+  readonly events: number;
+  /** At the newest position that the store has of their key: it has them. */
+  readonly known: number;
+  /** Older than what the store has of their key. */
+  readonly stale: number;
+  /** Topic → outcome → events. */
+  readonly outcomes: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly inserts: Readonly<Record<string, number>>;
+  readonly deletes: Readonly<Record<string, number>>;
+  /** Table → column → rows. */
+  readonly updates: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Rule → events that would be rejected, or held. */
+  readonly rejected: Readonly<Record<string, number>>;
+  readonly held: Readonly<Record<string, number>>;
+  readonly samples: readonly DryRunSample[];
+  readonly interrupted: boolean;
+}
+
+const samplesMax = 10;
+/** They say where a version came from, and change with every event. */
+const stamps = new Set(['generation', 'lsn', 'ordinal', 'xid', 'committed_at', 'source_time', 'source']);
+type Counts = Record<string, number>;
+
+/** Adds up what the chunks of a dry run did before they were rolled back. */
+export class DryRunTally {
+  events = 0;
+  private known = 0;
+  private stale = 0;
+  private readonly ended: Record<string, Counts> = {};
+  private readonly inserts: Counts = {};
+  private readonly deletes: Counts = {};
+  private readonly updates: Record<string, Counts> = {};
+  private readonly rejected: Counts = {};
+  private readonly held: Counts = {};
+  private readonly samples: DryRunSample[] = [];
+
+  /** `order`: of the event against the newest position that the store has of its key. */
+  see(order: number): void {
+    this.events += 1;
+    if (order === 0) this.known += 1;
+    else if (order < 0) this.stale += 1;
+  }
+
+  outcomes(deltas: readonly OutcomeDelta[]): void {
+    for (const { topic, outcome, delta } of deltas) add((this.ended[topic] ??= {}), outcome, delta);
+  }
+
+  changes(before: KeyRows, after: KeyRows): void {
+    for (const name of new Set([...before.rows.keys(), ...after.rows.keys()])) {
+      this.row(name, before.rows.get(name) ?? null, after.rows.get(name) ?? null);
+    }
+    for (const [id, { outcome, codes }] of after.refused) {
+      if (before.refused.has(id)) continue;
+      for (const code of codes) add(outcome === 'held' ? this.held : this.rejected, code, 1);
+    }
+  }
+
+  counts(interrupted: boolean): DryRunCounts {
+    const { events, known, stale, inserts, deletes, updates, rejected, held, samples } = this;
+    return {
+      events,
+      known,
+      stale,
+      outcomes: this.ended,
+      inserts,
+      deletes,
+      updates,
+      rejected,
+      held,
+      samples,
+      interrupted,
+    };
+  }
+
+  private row(name: string, now: Row | null, then: Row | null): void {
+    const [table = '', key = ''] = name.split('|');
+    const columns = Object.fromEntries(
+      Object.keys({ ...now, ...then })
+        .filter((column) => !stamps.has(column) && !column.startsWith('decided_'))
+        .filter((column) => JSON.stringify(now?.[column] ?? null) !== JSON.stringify(then?.[column] ?? null))
+        .map((column) => [column, [now?.[column] ?? null, then?.[column] ?? null] as const]),
+    );
+    if (Object.keys(columns).length === 0) return;
+    const does = now === null ? 'insert' : then === null ? 'delete' : 'update';
+    if (does === 'insert') add(this.inserts, table, 1);
+    else if (does === 'delete') add(this.deletes, table, 1);
+    else for (const column of Object.keys(columns)) add((this.updates[table] ??= {}), column, 1);
+    if (this.samples.length < samplesMax) this.samples.push({ table, key, does, columns });
+  }
+}
+
+function add(counts: Counts, name: string, by: number): void {
+  counts[name] = (counts[name] ?? 0) + by;
+}

@@ -1,0 +1,141 @@
+import pg from 'pg';
+import { comparePositions, type Position } from '../../avro/position.ts';
+import { createMeteringDomain } from '../../connectors/metering/domain.ts';
+import { tableOfTopic } from '../../connectors/metering/entities.ts';
+import type { LaneDomain, LaneEvent, LaneMoment, Unit } from '../../connectors/sink/contract.ts';
+import { createLog } from '../../runtime/log.ts';
+import { clientConfigOf, databaseFault } from '../../runtime/postgres.ts';
+import type { Settings } from '../settings.ts';
+import { DryRunTally, type DryRunCounts } from './dry-run-tally.ts';
+import { newestPositions, readKeyRows } from './key-rows.ts';
+import type { SelectedEvents } from './selected-events.ts';
+
+/** So many keys are judged in one transaction: the live lane waits for it, and must not wait long. */
+const keysAtOnce = 200;
+
+/**
+ * Judges and applies the events to the live store as the sink would, in transactions that are rolled back. Each holds its
+ * lane's row, as a batch of the sink does, so that neither can dead-lock the other; nothing is committed, whatever happens.
+ */
+export async function dryRun(
+  settings: Settings,
+  events: SelectedEvents,
+  loadCompleteAt: Position | null,
+  tell: (text: string) => void,
+  signal: AbortSignal,
+): Promise<DryRunCounts> {
+  const tally = new DryRunTally();
+  const client = new pg.Client(clientConfigOf(settings.metering.database, 'concord replay dry run'));
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query(`SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'`);
+    for (const [lane, ofLane] of events.lanes) {
+      for (const chunk of chunksOf(ofLane)) {
+        if (signal.aborted) return tally.counts(true);
+        await judgeChunk(client, settings, lane, chunk, events.references, loadCompleteAt, tally);
+        tell(`judging: ${tally.events.toLocaleString('en-GB')} events`);
+      }
+    }
+    return tally.counts(false);
+  } catch (error) {
+    throw databaseFault(error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** All events of a key are in one chunk; rules look at nothing beyond it but reference data. */
+function chunksOf(events: readonly LaneEvent[]): readonly (readonly LaneEvent[])[] {
+  const chunkOf = new Map<string, number>();
+  const chunks: LaneEvent[][] = [];
+  for (const event of events) {
+    const number = chunkOf.get(event.key) ?? Math.floor(chunkOf.size / keysAtOnce);
+    chunkOf.set(event.key, number);
+    const chunk = chunks[number] ?? [];
+    chunks[number] = chunk;
+    chunk.push(event);
+  }
+  return chunks;
+}
+
+async function judgeChunk(
+  client: pg.Client,
+  settings: Settings,
+  lane: number,
+  events: readonly LaneEvent[],
+  references: readonly LaneEvent[],
+  loadCompleteAt: Position | null,
+  tally: DryRunTally,
+): Promise<void> {
+  const source = settings.registration.name;
+  const keys = [...new Set(events.map(({ key }) => key))];
+  await client.query('BEGIN');
+  try {
+    await client.query('SELECT FROM metering.applied_position WHERE source = $1 AND lane = $2 FOR UPDATE', [
+      source,
+      lane,
+    ]);
+    const newest = await newestPositions(client, keys);
+    const before = await readKeyRows(client, keys);
+    const fresh = events.filter((event) => {
+      const name = nameOf(event, source);
+      const known = newest.get(name);
+      const order = known === undefined ? 1 : comparePositions(event.event.source, known);
+      tally.see(order);
+      // Of a key that is gone the store remembers only in history how new it was.
+      return order > 0 || before.rows.has(name);
+    });
+    const domain = newDomain(settings, lane);
+    const [first] = fresh;
+    const last = fresh.at(-1);
+    if (first !== undefined && last !== undefined) {
+      const begin = first.event.source;
+      await domain.prime(
+        client,
+        references.filter(({ event }) => comparePositions(event.source, begin) <= 0),
+      );
+      const between = references.filter(
+        ({ event }) =>
+          comparePositions(event.source, begin) > 0 && comparePositions(event.source, last.event.source) <= 0,
+      );
+      const moment: LaneMoment = {
+        source,
+        lane,
+        through: last.event.source,
+        sourceTime: last.event.source.sourceTime,
+        loadCompleteAt,
+      };
+      const deltas = await domain.apply(client, unitsOf([...fresh, ...between]), moment);
+      tally.outcomes(deltas.filter(({ topic }) => !references.some((one) => one.topic === topic)));
+      tally.changes(before, await readKeyRows(client, keys));
+    }
+  } finally {
+    await client.query('ROLLBACK');
+  }
+}
+
+function newDomain(settings: Settings, lane: number): LaneDomain {
+  const { registration, metering, kafka } = settings;
+  return createMeteringDomain(
+    { source: registration.name, partitions: kafka.partitions, ruleParameters: metering.rules },
+    { log: createLog('replay', 'fatal') },
+  )(lane);
+}
+
+function nameOf({ topic, key, event }: LaneEvent, source: string): string {
+  const entity = tableOfTopic(topic, source)?.entity ?? '';
+  return `${entity}|${entity === 'appointment' ? String(event['appointment_id']) : key}`;
+}
+
+/** Source transactions, in order; reference data of a transaction first. */
+function unitsOf(events: LaneEvent[]): readonly Unit[] {
+  const units: (Unit & { readonly events: LaneEvent[] })[] = [];
+  for (const event of events.sort((a, b) => comparePositions(a.event.source, b.event.source))) {
+    const { generation, lsn } = event.event.source;
+    const open = units.at(-1);
+    if (open?.generation === generation && open.lsn === lsn) open.events.push(event);
+    else units.push({ generation, lsn, events: [event] });
+  }
+  return units;
+}
