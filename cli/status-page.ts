@@ -121,10 +121,14 @@ function tellBudget({
   const rate =
     growth === null || Math.abs(growth) < 1024
       ? ''
-      : `, ${growth < 0 ? 'shrinking' : 'growing'} by ${mebibytes(Math.abs(growth))} a second`;
+      : `, ${growth < 0 ? 'shrinking' : 'growing'} by ${kibibytes(Math.abs(growth))} a second`;
   const eta =
     end === null ? '' : `, the slot is given up in about ${Math.round(end).toLocaleString('en-GB')} s if that goes on`;
   return `${left}${rate}${eta}`;
+}
+
+function kibibytes(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${Math.round(bytes / 1024).toLocaleString('en-GB')} KiB` : mebibytes(bytes);
 }
 
 function mebibytes(bytes: number): string {
