@@ -105,15 +105,25 @@ export class Rig {
     if (status !== 0) throw new Error(`concord init ended with ${status}: ${stderr}${stdout}`);
   }
 
-  /** Starts a process of the side. Another name than the side's is for a second process of it. */
+  /**
+   * Starts a process of the side. Another name than the side's is for a second process of it: the database's sessions of
+   * the metering side carry it too.
+   */
   start(side: Side, name: string = side): ChildProcess {
     const log = openSync(path.join(this.#directory, `${name}.log`), 'a');
-    const child = spawn(process.execPath, [program, 'run', side, '--config', this.configurationFile], {
+    const child = spawn(process.execPath, [program, 'run', side, '--config', this.#configurationOf(name)], {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
     this.#processes.set(name, child);
     return child;
+  }
+
+  #configurationOf(name: string): string {
+    const file = path.join(this.#directory, `${name}.yaml`);
+    const named = `${this.meteringUrl}?application_name=${name}`;
+    writeFileSync(file, readFileSync(this.configurationFile, 'utf8').replaceAll(this.meteringUrl, named));
+    return file;
   }
 
   process(name: string): ChildProcess {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import type { LaneMoment, OutcomeDelta, Unit } from '../sink/contract.ts';
 import { largeUnitOf } from '../sink/large-unit.fixture.ts';
 import { histories } from './history.fixture.ts';
+import { storeContents } from './store-contents.fixture.ts';
 import { inTransaction, openStore, type TestStore } from './store.fixture.ts';
 import { moment } from './world.fixture.ts';
 
@@ -15,27 +16,6 @@ beforeAll(async () => {
 afterAll(() => store.close());
 
 beforeEach(() => store.empty());
-
-const tables = ['metering_point', 'appointment', 'participant', 'distributor_gsp_group', 'meter_asset'];
-
-/** The store, row for row, without what tells when it was written. */
-async function contents(): Promise<Record<string, readonly unknown[]>> {
-  const dump: Record<string, readonly unknown[]> = {};
-  for (const name of [
-    ...tables,
-    ...tables.map((table) => `${table}_history`),
-    'rejection',
-    'rejected_event',
-    'held',
-    'last_received',
-  ]) {
-    const rows = await store.rows(
-      `SELECT to_jsonb(t) - 'applied_at' - 'superseded_at' AS row FROM metering.${name} t ORDER BY (to_jsonb(t) - 'applied_at' - 'superseded_at')::text`,
-    );
-    dump[name] = rows.map(({ row }) => row);
-  }
-  return dump;
-}
 
 /** After a unit, with the initial load complete at `loadedLsn`. */
 function momentAfter(units: readonly Unit[], loadedLsn: number): LaneMoment {
@@ -82,7 +62,10 @@ async function applied(
     } else total(await store.apply(domain, batch, at), totals);
     from = to;
   }
-  return { contents: await contents(), outcomes: Object.fromEntries([...totals].sort(([a], [b]) => (a < b ? -1 : 1))) };
+  return {
+    contents: await storeContents(store),
+    outcomes: Object.fromEntries([...totals].sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
 }
 
 const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 12 }).map((all) => all.toSorted((a, b) => a - b));

@@ -7,6 +7,7 @@ import type { PartitionOffset, Reach } from './lane-merge.ts';
 import { OutcomeTally } from './outcome-tally.ts';
 import type { DeadLetter, SinkDependencies, SinkSettings } from './settings.ts';
 import type { Spool } from './spool.ts';
+import { pastStaleHolder } from './stale-holder.ts';
 import type { Turns } from './turns.ts';
 
 /** A zombie that hangs in the middle of a transaction must let go of its lane some day. */
@@ -73,7 +74,17 @@ export class LaneStore {
       );
       const { storeSchema, source, receiver, receiptTopics, laneTopics, referenceTopics } = settings;
       const position = new AppliedPosition(storeSchema, source, lane, receiver, receiptTopics);
-      const state = await position.open(client, lane === 0 ? [...laneTopics, ...referenceTopics] : laneTopics);
+      const topics = lane === 0 ? [...laneTopics, ...referenceTopics] : laneTopics;
+      const state = await pastStaleHolder(
+        client,
+        { schema: storeSchema, source, lane },
+        () => position.open(client, topics),
+        () =>
+          dependencies.log.warn(
+            { source, lane },
+            `Lane ${lane} of ${source} was locked by a process that stands still. Its session was ended; what it had not committed is applied again here.`,
+          ),
+      );
       return new LaneStore(settings, dependencies, lane, turns, client, position, state);
     } catch (error) {
       client.release(true);
