@@ -67,7 +67,8 @@ async function format(part: KafkaPart, properties: string, signal: AbortSignal |
     ...virtualMachineOptions(part, 128),
     'kafka.tools.StorageTool',
   ];
-  args.push('format', '--ignore-formatted', '--cluster-id', part.clusterId, '--config', properties);
+  // One word: an id may begin with a hyphen, and would be taken for an option.
+  args.push('format', '--ignore-formatted', `--cluster-id=${part.clusterId}`, '--config', properties);
   try {
     await runFile(part.java, args, { cwd: kafkaDirectory(part), ...(signal && { signal }) });
   } catch (cause) {
