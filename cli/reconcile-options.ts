@@ -13,6 +13,7 @@ export interface ReconcileOptions extends CommonOptions {
   readonly workers: string;
   readonly patience: string;
   readonly reveal?: boolean;
+  readonly since?: boolean;
   readonly repair?: boolean;
   readonly yes?: boolean;
 }
@@ -33,6 +34,7 @@ export function wantedOf(settings: Settings, options: ReconcileOptions): Reconci
     listedMax: wholeNumber('--limit', options.limit, 0, 100_000),
     patienceMs: wholeNumber('--patience', options.patience, 1, 86_400) * 1_000,
     version: programVersion(),
+    since: options.since === true,
   };
 }
 

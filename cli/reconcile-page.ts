@@ -39,6 +39,7 @@ export function printReport(report: ReconcileReport): void {
   print(
     `At ${point.at}, LSN ${point.lsn}, snapshot ${point.snapshot} (${count(inProgress.length, 'transaction')} in progress).`,
   );
+  printSince(report);
   print('');
   printTable(
     [
@@ -84,6 +85,16 @@ export function printReport(report: ReconcileReport): void {
   printRules(report);
   print('');
   print(`It took ${seconds.toFixed(1)} s.`);
+}
+
+/** What a run since another has looked at, and what it has not. */
+function printSince({ since = null, wholeBecause }: ReconcileReport): void {
+  if (wholeBecause !== undefined) print(`Everything was compared, because ${wholeBecause}.`);
+  if (since === null) return;
+  print(
+    `Since run ${since.run} (${since.at}, LSN ${since.lsn}), which passed: ${count(since.looked, 'row')} looked at, those written on either side since then, by whomever.`,
+  );
+  print('The rest has the same keys on both sides and was not written since; its content was not read again.');
 }
 
 function printEquations({ tables, events, closes }: ReconcileReport): void {

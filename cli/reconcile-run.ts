@@ -32,7 +32,9 @@ export async function runReconcile(
       signal,
     });
     // What is verified is verified of the whole: a run over one table moves that table only.
-    const runId = await keepRun(wanted.metering, wanted.source, wanted.only === null ? 'full' : 'table', proof);
+    const since = proof.report.since ?? null;
+    const scope = wanted.only !== null ? 'table' : since === null ? 'full' : 'since';
+    const runId = await keepRun(wanted.metering, wanted.source, scope, proof);
     return { runId, proof };
   } catch (error) {
     await keepFaulty(wanted, startedAt, error);

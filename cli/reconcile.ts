@@ -23,6 +23,7 @@ export function reconcileCommand(): Command {
     .option('--csv <file>', 'write the differences to a file of comma-separated values')
     .option('--html <file>', 'write a page about the run, complete in itself, for people')
     .option('--every <time>', 'again and again, so long apart: 30s, 10m, 1h')
+    .option('--since', 'look only at what was written on either side since the last run that passed')
     .option('--repair', 'show what sending the unexplained rows again would change; nothing is changed without --yes')
     .option('--yes', 'with --repair: send them, wait for them, and compare again')
     .option(

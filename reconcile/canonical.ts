@@ -85,8 +85,37 @@ export function laneKeySql(table: ReconciledTable, itemSql: ItemsSql): string {
   return table.laneKey === null ? `''::text` : `coalesce(${itemSql(itemOf(table, table.laneKey))}, '')`;
 }
 
+/** The digest of a row's name alone. */
+export function keyHashSql(key: string): string {
+  return `hashtextextended(${key}, 0)`;
+}
+
+/** Of a query with columns `key` and `fresh`: the keys that are. */
+export const freshSql = 'array_agg(key) FILTER (WHERE fresh) AS fresh';
+
+/** All rows in one bucket need no look at their keys. */
 export function bucketSql(key: string, buckets: number): string {
+  if (buckets === 1) return '0';
   return `(hashtextextended(${key}, 0) & ${buckets - 1})::int`;
+}
+
+/** The columns `bucket`, `rows`, `xor` and `sum` of a query with columns `bucket` and `h`, and how it is grouped. */
+export function bucketColumns(buckets: number): { readonly columns: string; readonly grouped: string } {
+  return {
+    columns: `${buckets === 1 ? '0 AS bucket' : 'bucket'}, count(h)::text AS rows, ${digestColumns('h')}`,
+    grouped: buckets === 1 ? '' : 'GROUP BY bucket',
+  };
+}
+
+/**
+ * Ends a query whose columns are each used several times: without it the server puts their expressions in place of them, and
+ * hashes every row as often as a digest is asked for.
+ */
+export const onceSql = 'OFFSET 0';
+
+/** Digests of many rows by xor and by sum: of the upper half only, because a sum of 64-bit numbers is a slow one. */
+export function digestColumns(h: string, prefix = ''): string {
+  return `coalesce(bit_xor(${h}), 0)::text AS ${prefix}xor, coalesce(sum((${h} >> 32)::int), 0)::text AS ${prefix}sum`;
 }
 
 /** The items as an array of texts, for people. */

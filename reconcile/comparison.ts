@@ -1,8 +1,9 @@
 import { type RowSides, standingOf } from './agreement.ts';
 import type { Buckets } from './digests.ts';
 import { examine, type Finding, type SourceProgress } from './evidence.ts';
-import { type BothSides, rowsOfBuckets } from './rows.ts';
+import { type BothSides, bucketRowsOfKeys, rowsOfBuckets } from './rows.ts';
 import { countBucket, countRow, emptyTally, type Tally } from './tally.ts';
+import { addUnchanged, countUnchanged, emptyUnchanged, takeUnchanged } from './unchanged.ts';
 
 /** Rows that are looked at closely at once. */
 const rowsPerBatch = 1_000;
@@ -20,22 +21,28 @@ export interface TableComparison {
   readonly tally: Tally;
   /** Not counted yet. */
   readonly open: OpenRow[];
+  /** Rows that were looked at one by one. */
+  readonly looked: number;
 }
 
 /** Counts the buckets that are the same, and reads those that differ, row by row, in bounded memory. */
 export async function compareTable(
   both: BothSides,
   buckets: Buckets,
+  isSince: boolean,
   progress: SourceProgress,
   source: string,
   listedMax: number,
 ): Promise<TableComparison> {
   const keptMax = Math.max(keptMin, listedMax);
   const tally = emptyTally();
-  for (const bucket of buckets.same) countBucket(tally, bucket);
+  const unchanged = emptyUnchanged();
+  for (const bucket of buckets.same) {
+    if (isSince) addUnchanged(unchanged, bucket);
+    else countBucket(tally, bucket);
+  }
   const open: OpenRow[] = [];
-  const { different } = buckets;
-  if (different.length === 0) return { tally, open };
+  let looked = 0;
   let batch: RowSides[] = [];
   const examineBatch = async (): Promise<void> => {
     const findings = batch.length === 0 ? [] : await examine(both, batch, progress, source);
@@ -48,7 +55,9 @@ export async function compareTable(
     }
     batch = [];
   };
-  for await (const row of rowsOfBuckets(both, buckets.size, different)) {
+  for await (const { row, isOfSame } of isSince ? rowsSince(both, buckets) : rowsOf(both, buckets)) {
+    looked += 1;
+    if (isOfSame) takeUnchanged(unchanged, row);
     const standing = standingOf(row);
     if (standing.kind !== 'open') {
       countRow(tally, row, standing);
@@ -58,5 +67,29 @@ export async function compareTable(
     if (batch.length >= rowsPerBatch) await examineBatch();
   }
   await examineBatch();
-  return { tally, open };
+  countUnchanged(tally, unchanged);
+  return { tally, open, looked };
+}
+
+interface ComparedRow {
+  readonly row: RowSides;
+  /** Its bucket is counted as unchanged: the row must be taken from that. */
+  readonly isOfSame: boolean;
+}
+
+async function* rowsOf(both: BothSides, { size, different }: Buckets): AsyncGenerator<ComparedRow> {
+  if (different.length === 0) return;
+  for await (const row of rowsOfBuckets(both, size, different)) yield { row, isOfSame: false };
+}
+
+/** The rows that were written since the base, and every row of the buckets whose keys are not the same. */
+async function* rowsSince(both: BothSides, buckets: Buckets): AsyncGenerator<ComparedRow> {
+  yield* rowsOf(both, buckets);
+  const different = new Set(buckets.different);
+  const keys = [...buckets.fresh];
+  for (let from = 0; from < keys.length; from += rowsPerBatch) {
+    for (const { row, bucket } of await bucketRowsOfKeys(both, buckets.size, keys.slice(from, from + rowsPerBatch))) {
+      if (!different.has(bucket)) yield { row, isOfSame: true };
+    }
+  }
 }

@@ -61,6 +61,8 @@ export function sameDigest(a: Digest, b: Digest): boolean {
 export class Buckets {
   readonly size: number;
   readonly #buckets: Bucket[];
+  /** In a run since another: keys that were written since on either side, or that are no plain agreement. */
+  readonly fresh = new Set<string>();
   /** The smallest LSN of something that the snapshot does not see; infinity for none. */
   horizon = Number.POSITIVE_INFINITY;
 

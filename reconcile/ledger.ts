@@ -16,8 +16,8 @@ export async function keepRun(
   return withDatabase(metering, applicationName, async (client) => {
     await client.query('BEGIN');
     const { rows } = await client.query<{ run_id: string }>(
-      `INSERT INTO metering.reconcile_run (source, at, seconds, verdict, snapshot, lsn, generation, unexplained, document, scope)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING run_id`,
+      `INSERT INTO metering.reconcile_run (source, at, seconds, verdict, snapshot, lsn, generation, unexplained, document, scope, base)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING run_id`,
       [
         source,
         report.point.at,
@@ -29,6 +29,7 @@ export async function keepRun(
         unexplained,
         JSON.stringify(report),
         scope,
+        JSON.stringify(proof.base),
       ],
     );
     await client.query(

@@ -4,6 +4,7 @@ import type { StoredEntity } from '../connectors/metering/entities.ts';
 import { Fault } from '../runtime/fault.ts';
 import { databaseFault, type DatabaseSettings } from '../runtime/postgres.ts';
 import { standingOf } from './agreement.ts';
+import { type Base, readMark, shapeOf } from './base.ts';
 import { type BreakdownLine, refusedBreakdown } from './breakdown.ts';
 import { compareTable, type OpenRow, type TableComparison } from './comparison.ts';
 import type { Buckets } from './digests.ts';
@@ -34,6 +35,8 @@ export interface ReconcileSettings {
   readonly listedMax: number;
   readonly patienceMs: number;
   readonly version: string;
+  /** Only what was written since the last run that passed, where there is one that can be a base. */
+  readonly since: boolean;
 }
 
 export interface ReconcileDependencies {
@@ -75,37 +78,73 @@ export class PointView {
     this.#progress = progress;
     this.#point = point;
     this.#sources = sources;
-    this.#stores = sources.map(({ table }) => new StoreSide(table, settings.source, point.seen));
+    this.#stores = sources.map(({ table }) => this.#storeSide(table, null));
   }
 
-  async compareAll(): Promise<{
-    readonly compared: readonly Compared[];
-    readonly point: { readonly snapshot: string; readonly lsn: string; readonly at: string };
-    readonly lsn: number;
-  }> {
+  /** `since`: what an earlier run left. */
+  async compareAll(since: Base | null): Promise<ComparedAll> {
     const { tell } = this.#dependencies;
-    const buckets = this.#sources.map(({ table }) => newBuckets(table.laneKey === null));
+    const buckets: Buckets[] = this.#sources.map(({ table }) => newBuckets(table.laneKey === null, since === null));
     // The source is read while the store comes to the point.
-    await together(
-      scanSource(this.#point.sessions.clients, paired(this.#sources, buckets), (done, of) =>
-        tell(`reading the registration database: ${done} of ${of} parts`),
-      ),
-      this.#waitForStore(),
-    );
+    await together(this.#scanSource(buckets, since), this.#waitForStore());
+    // Kafka answers while the databases read.
+    const events = this.#dependencies.events();
+    events.catch(() => {});
     return this.#onStore(async (sessions) => {
-      await scanStore(sessions.clients, paired(this.#stores, buckets), (done, of) =>
-        tell(`reading the metering store: ${done} of ${of} parts`),
-      );
+      await this.#scanStore(sessions, buckets, since);
+      if (since === null) await this.#scanMore(sessions, buckets);
       const compared: Compared[] = [];
       for (const [index, { table }] of this.#sources.entries()) {
         const ofTable = buckets[index];
         if (ofTable === undefined) continue;
         tell(`comparing ${table.entity}`);
-        compared.push(await this.#compareOne(this.#both(index, sessions), ofTable));
+        compared.push(await this.#compareOne(this.#both(index, sessions), ofTable, since !== null));
       }
       const { sessions: source, lsn } = this.#point;
-      return { compared, lsn, point: { snapshot: source.snapshot, lsn: formatLsn(lsn), at: source.at.toISOString() } };
+      const base = {
+        generation: this.#progress.generation,
+        source: await readMark(source.first),
+        store: await readMark(sessions.first),
+        shape: shapeOfRun(this.#settings),
+      };
+      return {
+        compared,
+        events,
+        lsn,
+        base,
+        point: { snapshot: source.snapshot, lsn: formatLsn(lsn), at: source.at.toISOString() },
+      };
     });
+  }
+
+  /** The tables whose digests are not the same, again, in buckets. */
+  async #scanMore(sessions: SnapshotSessions, buckets: Buckets[]): Promise<void> {
+    const more = buckets.map((one, index) =>
+      one.different.length === 0 ? null : newBuckets(this.#sources[index]?.table.laneKey === null, false),
+    );
+    if (more.every((one) => one === null)) return;
+    await together(this.#scanSource(more, null), this.#scanStore(sessions, more, null));
+    for (const [index, one] of more.entries()) if (one !== null) buckets[index] = one;
+  }
+
+  async #scanSource(buckets: readonly (Buckets | null)[], since: Base | null): Promise<void> {
+    const { tell } = this.#dependencies;
+    const sides = paired(this.#sources, buckets);
+    await scanSource(this.#point.sessions.clients, sides, since?.source.xmin ?? null, (done, of) =>
+      tell(`reading the registration database: ${done} of ${of} parts`),
+    );
+  }
+
+  async #scanStore(
+    sessions: SnapshotSessions,
+    buckets: readonly (Buckets | null)[],
+    since: Base | null,
+  ): Promise<void> {
+    const { tell } = this.#dependencies;
+    const stores = this.#sources.map(({ table }) => this.#storeSide(table, since?.store.xmin ?? null));
+    await scanStore(sessions.clients, paired(stores, buckets), (done, of) =>
+      tell(`reading the metering store: ${done} of ${of} parts`),
+    );
   }
 
   /** Looks at some rows only. Those that are on neither side are in agreement. */
@@ -141,10 +180,10 @@ export class PointView {
     });
   }
 
-  async #compareOne(both: BothSides, buckets: Buckets): Promise<Compared> {
+  async #compareOne(both: BothSides, buckets: Buckets, isSince: boolean): Promise<Compared> {
     const { table } = both.source;
     const { source, listedMax } = this.#settings;
-    const comparison = await compareTable(both, buckets, this.#progress, source, listedMax);
+    const comparison = await compareTable(both, buckets, isSince, this.#progress, source, listedMax);
     const { refused, rules } = await refusedOf(both, listedMax);
     const through = Math.min(this.#point.lsn, buckets.horizon) - 1;
     const breakdown = table.laneKey === null ? [] : await refusedBreakdown(both.storeClient, both.store);
@@ -179,11 +218,28 @@ export class PointView {
     }
   }
 
+  #storeSide(table: ReconciledTable, since: number | null): StoreSide {
+    return new StoreSide(table, this.#settings.source, this.#point.seen, since);
+  }
+
   #both(index: number, store: SnapshotSessions): BothSides {
     const [source, storeSide] = [this.#sources[index], this.#stores[index]];
     if (source === undefined || storeSide === undefined) throw new RangeError(`there is no table ${index}`);
     return { source, sourceClient: this.#point.sessions.first, store: storeSide, storeClient: store.first };
   }
+}
+
+export interface ComparedAll {
+  readonly compared: readonly Compared[];
+  readonly events: Promise<EventsBalance>;
+  readonly point: { readonly snapshot: string; readonly lsn: string; readonly at: string };
+  readonly lsn: number;
+  readonly base: Base;
+}
+
+/** What a run compares, and what is ours: a later run since it must mean the same. */
+export function shapeOfRun({ source, mapping, played, meteringService, version }: ReconcileSettings): string {
+  return shapeOf(reconciledTables(source, mapping), played, meteringService, version);
 }
 
 export interface Looked {
@@ -272,11 +328,11 @@ async function refusedOf(
   };
 }
 
-function paired<S>(sides: readonly S[], buckets: readonly Buckets[]): ReadonlyMap<S, Buckets> {
+function paired<S>(sides: readonly S[], buckets: readonly (Buckets | null)[]): ReadonlyMap<S, Buckets> {
   return new Map(
     sides.flatMap((side, index) => {
       const own = buckets[index];
-      return own === undefined ? [] : [[side, own] as const];
+      return own === undefined || own === null ? [] : [[side, own] as const];
     }),
   );
 }

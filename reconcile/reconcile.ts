@@ -1,11 +1,20 @@
 import { formatLsn } from '../avro/position.ts';
 import type { StoredEntity } from '../connectors/metering/entities.ts';
 import { monotonicMs } from '../runtime/clock.ts';
+import { withDatabase } from '../runtime/postgres.ts';
+import { type Base, type ChosenBase, readBase, readMark, refusalOf } from './base.ts';
 import { unexplainedBreakdown } from './breakdown.ts';
 import type { OpenRow } from './comparison.ts';
 import type { Finding, SourceProgress } from './evidence.ts';
-import { type Compared, onPoint, type ReconcileDependencies, type ReconcileSettings } from './point-view.ts';
+import {
+  type Compared,
+  onPoint,
+  type ReconcileDependencies,
+  type ReconcileSettings,
+  shapeOfRun,
+} from './point-view.ts';
 import type { Difference, ReconcileReport, TableReport } from './report.ts';
+import { applicationName } from './sessions.ts';
 import { type ReconciledTable, reconciledTables } from './tables.ts';
 import { closes, countRow } from './tally.ts';
 
@@ -18,6 +27,8 @@ export interface Proof {
   readonly verified: ReadonlyMap<StoredEntity, number>;
   /** The rows that nothing explains, closely: what a repair is made of. */
   readonly open: readonly OpenTable[];
+  /** What a later run since this one must know. */
+  readonly base: Base;
 }
 
 export interface OpenTable {
@@ -35,9 +46,10 @@ export async function reconcile(settings: ReconcileSettings, dependencies: Recon
     ({ entity }) => settings.only === null || settings.only === entity,
   );
   const progress = await dependencies.progress();
-  const at = await onPoint(settings, dependencies, tables, progress, (view) => view.compareAll());
+  const { base, because } = settings.since ? await chooseBase(settings, progress) : { base: null, because: null };
+  const at = await onPoint(settings, dependencies, tables, progress, (view) => view.compareAll(base));
   const lookedAgain = await lookAgain(settings, dependencies, at.compared, progress);
-  const events = await dependencies.events();
+  const events = await at.events;
   const reports = at.compared.map(reportOf);
   const isAgreeing = reports.every(({ unexplained }) => unexplained === 0);
   const report: ReconcileReport = {
@@ -57,6 +69,16 @@ export async function reconcile(settings: ReconcileSettings, dependencies: Recon
     seconds: Math.round(monotonicMs() - startedAt) / 1000,
     lookedAgain,
     version: settings.version,
+    since:
+      base === null
+        ? null
+        : {
+            run: base.runId,
+            lsn: base.lsn,
+            at: base.at,
+            looked: at.compared.reduce((sum, { looked }) => sum + looked, 0),
+          },
+    ...(because === null ? {} : { wholeBecause: because }),
   };
   const verified = new Map(
     at.compared
@@ -67,7 +89,22 @@ export async function reconcile(settings: ReconcileSettings, dependencies: Recon
     table,
     findings: unexplained.map(({ finding }) => finding),
   }));
-  return { report, lsn: at.lsn, generation: progress.generation, verified, open };
+  return { report, lsn: at.lsn, generation: progress.generation, verified, open, base: at.base };
+}
+
+/** The last run that passed, or why everything must be compared. */
+async function chooseBase(
+  settings: ReconcileSettings,
+  { generation }: SourceProgress,
+): Promise<{ readonly base: ChosenBase | null; readonly because: string | null }> {
+  const base = await readBase(settings.metering, settings.source);
+  if (base === null) return { base, because: 'no run over all tables has passed yet' };
+  const [source, store] = await Promise.all([
+    withDatabase(settings.registration, applicationName, readMark),
+    withDatabase(settings.metering, applicationName, readMark),
+  ]);
+  const because = refusalOf(base, { generation, source, store, shape: shapeOfRun(settings) });
+  return { base: because === null ? base : null, because };
 }
 
 /**

@@ -18,6 +18,10 @@ export interface ReconcileReport {
   /** Rows that were looked at again at a later point, because events had gone over them meanwhile. */
   readonly lookedAgain: number;
   readonly version: string;
+  /** The run since which this one compared, and how many rows it looked at one by one; null for a run over everything. */
+  readonly since?: { readonly run: number; readonly lsn: string; readonly at: string; readonly looked: number } | null;
+  /** Why everything was compared although only what has changed was asked for. */
+  readonly wholeBecause?: string;
 }
 
 export interface TableReport {

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { RowSides, StoreTrouble, StoreVersion } from './agreement.ts';
+import { bucketSql } from './canonical.ts';
 import type { SourceSide } from './source-side.ts';
 import type { StoreSide } from './store-side.ts';
 
@@ -64,6 +65,20 @@ export async function rowsOfKeys(both: BothSides, keys: readonly string[]): Prom
   const found: RowSides[] = [];
   for await (const row of together(inOrder(there.rows), inOrder(here.rows))) found.push(row);
   return found;
+}
+
+/** The same, each with its bucket. */
+export async function bucketRowsOfKeys(
+  both: BothSides,
+  buckets: number,
+  keys: readonly string[],
+): Promise<readonly { readonly row: RowSides; readonly bucket: number }[]> {
+  const rows = await rowsOfKeys(both, keys);
+  const { rows: found } = await both.storeClient.query<{ bucket: number }>(
+    `SELECT ${bucketSql('key COLLATE "C"', buckets)} AS bucket FROM unnest($1::text[]) WITH ORDINALITY AS k(key, n) ORDER BY n`,
+    [rows.map(({ key }) => key)],
+  );
+  return rows.map((row, at) => ({ row, bucket: found[at]?.bucket ?? 0 }));
 }
 
 /** The order of bytes, as the databases give it by COLLATE "C". */

@@ -7,12 +7,18 @@ import type { StoreSide } from './store-side.ts';
 
 const bucketsMax = 1_024;
 
-/** Enough buckets that one that differs is little to read, and few enough to be grouped in little memory. */
-export function newBuckets(isReference: boolean): Buckets {
-  return new Buckets(isReference ? 64 : bucketsMax);
+/**
+ * Enough buckets that one that differs is little to read, and few enough to be grouped in little memory. `isWhole`: one for
+ * the whole table, which costs half as much, and is enough as long as it is the same on both sides.
+ */
+export function newBuckets(isReference: boolean, isWhole: boolean): Buckets {
+  return new Buckets(isWhole ? 1 : isReference ? 64 : bucketsMax);
 }
 
-type Row = Readonly<Record<string, string>>;
+interface Row {
+  readonly [name: string]: string | readonly string[] | null | undefined;
+  readonly fresh?: readonly string[] | null;
+}
 
 interface Task {
   readonly buckets: Buckets;
@@ -24,12 +30,13 @@ interface Task {
 export async function scanSource(
   clients: readonly pg.Client[],
   sides: ReadonlyMap<SourceSide, Buckets>,
+  since: number | null,
   tell: (done: number, of: number) => void,
 ): Promise<void> {
   const tasks: Task[] = [];
   for (const [side, buckets] of sides) {
     for (const pages of await parts(clients, quoteTable(side.table.route))) {
-      tasks.push({ buckets, sql: side.digests(buckets.size, pages), take: takeSource });
+      tasks.push({ buckets, sql: side.digests(buckets.size, pages, since), take: takeSource });
     }
   }
   await run(clients, tasks, tell);
@@ -49,7 +56,7 @@ export async function scanStore(
     tasks.push({ buckets, sql: side.pastDigests(buckets.size), take: takeVersions });
     if (side.table.laneKey === null) continue;
     tasks.push({ buckets, sql: side.troubleDigests(buckets.size), take: takeTroubles });
-    tasks.push({ buckets, sql: side.troubleHorizon(), take: (of, row) => of.sees(row['lsn'] ?? null) });
+    tasks.push({ buckets, sql: side.troubleHorizon(), take: (of, row) => of.sees(textOrNull(row, 'lsn')) });
   }
   await run(clients, tasks, tell);
 }
@@ -68,7 +75,10 @@ async function run(
   tell(done, tasks.length);
   await shareOut(clients, tasks, async (client, { buckets, sql, take }) => {
     const { rows } = await client.query<Row>(sql);
-    for (const row of rows) take(buckets, row);
+    for (const row of rows) {
+      take(buckets, row);
+      for (const key of row.fresh ?? []) buckets.fresh.add(key);
+    }
     done += 1;
     tell(done, tasks.length);
   });
@@ -84,7 +94,7 @@ function takeVersions(buckets: Buckets, row: Row): void {
   const bucket = buckets.at(Number(row['bucket']));
   addDigest(bucket.store, [text(row, 'rows'), text(row, 'xor'), text(row, 'sum')]);
   bucket.versions += Number(row['rows']);
-  buckets.sees(row['later'] ?? null);
+  buckets.sees(textOrNull(row, 'later'));
 }
 
 function takeTroubles(buckets: Buckets, row: Row): void {
@@ -99,7 +109,12 @@ function takeTroubles(buckets: Buckets, row: Row): void {
 }
 
 function text(row: Row, name: string): string {
-  const value = row[name];
-  if (value === undefined) throw new RangeError(`the server told no ${name}`);
+  const value = textOrNull(row, name);
+  if (value === null) throw new RangeError(`the server told no ${name}`);
   return value;
+}
+
+function textOrNull(row: Row, name: string): string | null {
+  const value = row[name];
+  return typeof value === 'string' ? value : null;
 }

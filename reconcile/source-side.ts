@@ -1,12 +1,17 @@
 import type pg from 'pg';
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../connectors/source/sql.ts';
+import { isFreshSql } from './base.ts';
 import {
+  bucketColumns,
   bucketSql,
   type ColumnTypes,
   digestSql,
+  freshSql,
   itemOf,
+  keyHashSql,
   keySql,
   laneKeySql,
+  onceSql,
   sourceItems,
   textsSql,
 } from './canonical.ts';
@@ -40,15 +45,19 @@ export class SourceSide {
     this.#notOurs = table.entity === 'appointment' ? this.#notOursSql(notOurs) : 'false';
   }
 
-  /** bucket, rows that are ours, their digests by xor and by sum, rows that are not ours. */
-  digests(buckets: number, pages: Pages | null): string {
-    const digest = digestSql(this.table, this.#items);
-    return `SELECT bucket, count(h)::text AS rows, coalesce(bit_xor(h), 0)::text AS xor, coalesce(sum(h), 0)::text AS sum,
-        (count(*) - count(h))::text AS not_ours
+  /**
+   * bucket, rows that are ours, their digests by xor and by sum, rows that are not ours. With `since`, the digests are of
+   * keys alone, and the keys are told of rows that were written since then.
+   */
+  digests(buckets: number, pages: Pages | null, since: number | null = null): string {
+    const digest = since === null ? digestSql(this.table, this.#items) : keyHashSql(this.#key);
+    const fresh = since === null ? '' : `, ${freshSql}`;
+    const told = since === null ? '' : `, ${this.#key} AS key, ${isFreshSql('s', since)} AS fresh`;
+    const { columns, grouped } = bucketColumns(buckets);
+    return `SELECT ${columns}, (count(*) - count(h))::text AS not_ours${fresh}
       FROM (SELECT ${bucketSql(this.#key, buckets)} AS bucket,
-              ${this.#notOurs === 'false' ? digest : `CASE WHEN NOT ${this.#notOurs} THEN ${digest} END`} AS h
-            FROM ${quoteTable(this.table.route)} s WHERE ${pagesSql('s', pages)}) d
-      GROUP BY bucket`;
+              ${this.#notOurs === 'false' ? digest : `CASE WHEN NOT ${this.#notOurs} THEN ${digest} END`} AS h${told}
+            FROM ${quoteTable(this.table.route)} s WHERE ${pagesSql('s', pages)} ${onceSql}) d ${grouped}`;
   }
 
   /** key, digest, not ours: of the rows in some buckets (`$1`), in the order of keys. */

@@ -1,12 +1,18 @@
 import { quoteLiteral } from '../connectors/source/sql.ts';
+import { isFreshSql } from './base.ts';
 import {
+  bucketColumns,
   bucketSql,
+  digestColumns,
   digestSql,
   eventItems,
+  freshSql,
   itemOf,
   type ItemsSql,
+  keyHashSql,
   keySql,
   laneKeySql,
+  onceSql,
   storeItems,
   textsSql,
 } from './canonical.ts';
@@ -19,11 +25,14 @@ export class StoreSide {
   readonly table: ReconciledTable;
   readonly #source: string;
   readonly #seen: Visibility;
+  readonly #since: number | null;
   readonly #version: ItemsSql = storeItems('v');
   readonly #event: ItemsSql = eventItems('t.event');
 
-  constructor(table: ReconciledTable, source: string, seen: Visibility) {
+  /** `since`: the store's xmin at the run since which this one is; null for a run over everything. */
+  constructor(table: ReconciledTable, source: string, seen: Visibility, since: number | null) {
     this.table = table;
+    this.#since = since;
     this.#source = source;
     this.#seen = seen;
   }
@@ -34,14 +43,17 @@ export class StoreSide {
 
   /** bucket, visible versions and their digests, and the smallest LSN of a version that is not visible. */
   currentDigests(buckets: number, pages: Pages | null): string {
-    const later = `CASE WHEN NOT ${this.#isVisible} THEN v.lsn END`;
-    return this.#digests(buckets, later, `${this.current} v WHERE ${pagesSql('v', pages)}`);
+    // Looking again whether a version is visible would cost as much as it did the first time.
+    const later = { lsn: 'v.lsn', filter: 'FILTER (WHERE h IS NULL)' };
+    const fresh = this.#since === null ? null : isFreshSql('v', this.#since);
+    return this.#digests(buckets, later, `${this.current} v WHERE ${pagesSql('v', pages)}`, fresh);
   }
 
   /** The same of superseded versions whose end the snapshot does not see. */
   pastDigests(buckets: number): string {
-    const later = `CASE WHEN ${this.#isVisible} THEN v.lsn_to ELSE v.lsn END`;
-    return this.#digests(buckets, later, `${this.current}_history v WHERE ${this.#endsLater}`);
+    const later = { lsn: `CASE WHEN ${this.#isVisible} THEN v.lsn_to ELSE v.lsn END`, filter: '' };
+    const fresh = this.#since === null ? null : 'true';
+    return this.#digests(buckets, later, `${this.current}_history v WHERE ${this.#endsLater}`, fresh);
   }
 
   /**
@@ -49,20 +61,20 @@ export class StoreSide {
    * versions and put to them, so that they are the digests of what the source must have; and how many are explained.
    */
   troubleDigests(buckets: number): string {
-    const all = (one: string): string => `coalesce(${one}, 0)::text`;
     const same = 'h_version IS NOT DISTINCT FROM h_event';
     const explains = `NOT (${same})`;
     const outcome = (name: string): string =>
       `(count(*) FILTER (WHERE ${explains} AND outcome = '${name}'))::text AS ${name}`;
-    return `SELECT bucket, count(h_version)::text AS versions, ${all('bit_xor(h_version)')} AS version_xor, ${all('sum(h_version)')} AS version_sum,
-        count(h_event)::text AS events, ${all('bit_xor(h_event)')} AS event_xor, ${all('sum(h_event)')} AS event_sum,
+    return `SELECT ${buckets === 1 ? '0 AS bucket' : 'bucket'}, count(h_version)::text AS versions, ${digestColumns('h_version', 'version_')},
+        count(h_event)::text AS events, ${digestColumns('h_event', 'event_')},
         ${outcome('rejected')}, ${outcome('held')}, ${outcome('loading')},
         (count(h_event) FILTER (WHERE ${explains}))::text AS in_source, (count(h_version) FILTER (WHERE ${explains}))::text AS in_store
-      FROM (SELECT ${bucketSql('key', buckets)} AS bucket, outcome, h_event,
-              (SELECT ${digestSql(this.table, this.#version)} FROM (${this.#visibleVersions('v.*')}) v
+        ${this.#since === null ? '' : ', array_agg(key) AS fresh'}
+      FROM (SELECT ${bucketSql('key', buckets)} AS bucket, outcome, key,
+              ${this.#since === null ? 'h_event' : `CASE WHEN h_event IS NOT NULL THEN ${keyHashSql('d.key')} END`} AS h_event,
+              (SELECT ${this.#since === null ? digestSql(this.table, this.#version) : keyHashSql('d.key')} FROM (${this.#visibleVersions('v.*')}) v
                WHERE v.${this.table.laneKey} = d.lane_key AND v.${this.table.key[0]}::text = d.key LIMIT 1) AS h_version
-            FROM (${this.#troubles()}) d) b
-      GROUP BY bucket`;
+            FROM (${this.#troubles()}) d ${onceSql}) b ${bucketColumns(buckets).grouped}`;
   }
 
   /** The smallest LSN of a refused event that the snapshot does not see. */
@@ -131,13 +143,19 @@ export class StoreSide {
       GROUP BY 1, 2, 3, 4, 5 ORDER BY count(*) DESC, 1, 2, 3, 4, 5 LIMIT $1`;
   }
 
-  #digests(buckets: number, later: string, from: string): string {
-    return `SELECT bucket, count(h)::text AS rows, coalesce(bit_xor(h), 0)::text AS xor, coalesce(sum(h), 0)::text AS sum,
-        min(later)::text AS later
-      FROM (SELECT ${bucketSql(keySql(this.table, this.#version), buckets)} AS bucket,
-              CASE WHEN ${this.#isVisible} THEN ${digestSql(this.table, this.#version)} END AS h, ${later} AS later
-            FROM ${from} AND ${this.#ours}) d
-      GROUP BY bucket`;
+  #digests(
+    buckets: number,
+    later: { readonly lsn: string; readonly filter: string },
+    from: string,
+    fresh: string | null,
+  ): string {
+    const key = keySql(this.table, this.#version);
+    const digest = fresh === null ? digestSql(this.table, this.#version) : keyHashSql(key);
+    const { columns, grouped } = bucketColumns(buckets);
+    return `SELECT ${columns}, (min(later) ${later.filter})::text AS later${fresh === null ? '' : `, ${freshSql}`}
+      FROM (SELECT ${bucketSql(key, buckets)} AS bucket,
+              CASE WHEN ${this.#isVisible} THEN ${digest} END AS h, ${later.lsn} AS later${fresh === null ? '' : `, ${key} AS key, ${fresh} AS fresh`}
+            FROM ${from} AND ${this.#ours} ${onceSql}) d ${grouped}`;
   }
 
   #visibleVersions(columns: string, condition = 'true'): string {

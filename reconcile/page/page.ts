@@ -94,7 +94,7 @@ function facts({ tables, events }: ReconcileReport): string {
 }
 
 function compared({ report, source }: Evidence): string {
-  const { point, tables, version, lookedAgain } = report;
+  const { point, tables, version, lookedAgain, since = null } = report;
   const { inProgress } = parseSnapshot(point.snapshot, point.generation);
   const proved = tables.flatMap(({ table: name, verifiedThrough }) =>
     verifiedThrough === null ? [] : [`${escaped(tableTitle(name))} <code>${verifiedThrough}</code>`],
@@ -108,6 +108,14 @@ function compared({ report, source }: Evidence): string {
       `LSN <code>${point.lsn}</code>, snapshot <code>${escaped(point.snapshot)}</code> (${plural(inProgress.length, 'transaction')} in progress), generation ${point.generation}`,
     ],
     ['Proved equal through', proved.length === 0 ? 'nothing by this run' : proved.join(', ')],
+    ...(since === null
+      ? []
+      : [
+          [
+            'How',
+            `what was written on either side since run ${since.run} (${escaped(moment(since.at))}), which passed: ${plural(since.looked, 'row')} looked at; the rest has the same keys on both sides and was not written since`,
+          ] as const,
+        ]),
     ...(lookedAgain === 0
       ? []
       : [['Looked at again', `${plural(lookedAgain, 'row')} that did not agree at first, at a later point`] as const]),

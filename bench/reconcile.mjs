@@ -1,0 +1,130 @@
+// How long a reconcile takes beside the two bare digest queries, one on each side.
+//
+//   npm run bench:reconcile -- [--rows 1000000] [--runs 5] [--data-dir D]   starts a stack of its own, fills and stops it
+//   npm run bench:reconcile -- --running D [--runs 5]                       uses what runs in D, with the rows it has
+//
+// Both digests are what one writes by hand: every item of metering_point hashed as a record, and added up. A round is both
+// of them, one after the other, and then one reconcile over everything; what counts is the median of the rounds' ratios, so
+// that a machine that is busy now and then slows both.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const rowsAtOnce = 50_000;
+
+const { values: options } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '1000000' },
+    runs: { type: 'string', default: '5' },
+    'data-dir': { type: 'string' },
+    running: { type: 'string' },
+  },
+});
+
+const dataDir = options.running ?? options['data-dir'] ?? mkdtempSync(path.join(tmpdir(), 'concord-bench-'));
+const isOwn = options.running === undefined;
+const concord = (...words) => {
+  try {
+    return run(words);
+  } catch (error) {
+    // Differences are something to act on, and as much work.
+    if (error.status === 3) return error.stdout;
+    throw new Error(`concord ${words.join(' ')} ended with ${error.status}`);
+  }
+};
+const run = (words) =>
+  execFileSync(process.execPath, [path.join(root, 'dist/cli/concord.js'), ...words, '--data-dir', dataDir], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+
+try {
+  if (isOwn) concord('up', '--detach', '--sample', '100');
+  const { registrationUrl, meteringUrl } = JSON.parse(concord('env', '--json'));
+  const registration = new pg.Client(registrationUrl);
+  const metering = new pg.Client(meteringUrl);
+  await Promise.all([registration.connect(), metering.connect()]);
+  if (isOwn) await fill(registration, metering, Number(options.rows));
+  await measure(registration, metering, Number(options.runs));
+  await Promise.all([registration.end(), metering.end()]);
+} finally {
+  if (isOwn) {
+    concord('down');
+    if (options['data-dir'] === undefined) rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Copies of one good metering point under MPANs with a right check digit. */
+async function fill(registration, metering, rows) {
+  const { rows: columns } = await registration.query(
+    `SELECT attname AS name FROM pg_attribute WHERE attrelid = 'registration.metering_point'::regclass AND attnum > 1 AND NOT attisdropped ORDER BY attnum`,
+  );
+  const names = columns.map(({ name }) => name).join(', ');
+  const { rows: models } = await metering.query('SELECT mpan_core FROM metering.metering_point ORDER BY 1 LIMIT 1');
+  const [{ mpan_core: model }] = models;
+  await registration.query(`CREATE OR REPLACE FUNCTION pg_temp.mpan(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT stem || ((SELECT sum(substr(stem, i::int, 1)::int * p) FROM unnest(ARRAY[3,5,7,13,17,19,23,29,31,37,41,43]) WITH ORDINALITY AS w(p, i)) % 11 % 10)::text
+    FROM (SELECT '${model.slice(0, 2)}' || lpad(n::text, 10, '0') AS stem) s $$`);
+  for (let from = 1; from <= rows; from += rowsAtOnce) {
+    await registration.query(
+      `INSERT INTO registration.metering_point (mpan_core, ${names}) SELECT pg_temp.mpan(n), ${names}
+       FROM registration.metering_point, generate_series($1::bigint, $2::bigint) AS n WHERE mpan_core = $3 ON CONFLICT DO NOTHING`,
+      [from, Math.min(rows, from + rowsAtOnce - 1), model],
+    );
+  }
+  concord('reconcile', '--json', '--patience', '600');
+  await registration.query('VACUUM ANALYZE registration.metering_point');
+  await metering.query('VACUUM ANALYZE metering.metering_point');
+}
+
+async function measure(registration, metering, runs) {
+  const { rows: items } = await registration.query(
+    `SELECT attname AS name FROM pg_attribute WHERE attrelid = 'registration.metering_point'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
+  );
+  const digest = (table) =>
+    `SELECT count(*)::int AS rows, sum(hash_record_extended(row(${items.map(({ name }) => name).join(', ')}), 0)) FROM ${table}`;
+  const rounds = [];
+  for (let run = 0; run <= runs; run += 1) {
+    const source = await timed(() => registration.query(digest('registration.metering_point')));
+    const store = await timed(() => metering.query(digest('metering.metering_point')));
+    const whole = await timed(() => JSON.parse(concord('reconcile', '--json')));
+    const since = await timed(() => JSON.parse(concord('reconcile', '--since', '--json')));
+    const bare = source.seconds + store.seconds;
+    const round = {
+      rows: source.value.rows[0].rows,
+      bare,
+      reconcile: whole.value.seconds,
+      command: whole.seconds,
+      since: since.value.seconds,
+      ratio: whole.value.seconds / bare,
+    };
+    // The first warms the caches.
+    if (run > 0) rounds.push(round);
+    if (run > 0) process.stdout.write(`${tell(round)}\n`);
+  }
+  const median = Object.fromEntries(
+    Object.keys(rounds[0]).map((name) => [name, middle(rounds.map((one) => one[name]))]),
+  );
+  process.stdout.write(`median: ${tell(median)}\n`);
+}
+
+function tell({ rows, bare, reconcile, command, since, ratio }) {
+  const s = (value) => `${value.toFixed(2)} s`;
+  return `${rows.toLocaleString('en-GB')} rows: two bare digests ${s(bare)}, reconcile ${s(reconcile)} (the whole command ${s(command)}), ratio ${ratio.toFixed(2)}; --since ${s(since)}`;
+}
+
+async function timed(act) {
+  const begin = performance.now();
+  const value = await act();
+  return { value, seconds: (performance.now() - begin) / 1000 };
+}
+
+function middle(values) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}
