@@ -21,9 +21,12 @@ import { Servers } from './servers.ts';
 
 const tell = progress();
 
+let interrupted: AbortSignal | null = null;
+
 try {
   const options = readOptions(process.argv.slice(2));
-  const results = await run(options, untilInterrupted(options.minutesMax));
+  interrupted = untilInterrupted(options.minutesMax);
+  const results = await run(options, interrupted);
   const folder = path.join(checkoutDirectory, 'bench', 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, `${options.name}.json`), `${JSON.stringify(results, null, 1)}\n`);
@@ -32,9 +35,11 @@ try {
   process.stdout.write(
     `bench/results/${options.name}.json and .svg are written; npm run bench:report puts them into docs/performance.md.\n`,
   );
-} catch (error) {
+} catch (thrown) {
+  // What an abort breaks says little about why.
+  const error: unknown = interrupted?.aborted === true ? interrupted.reason : thrown;
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
-  if (error instanceof Error && error.message.includes('--')) process.stderr.write(`\n${usage}`);
+  if (interrupted === null) process.stderr.write(`\n${usage}`);
   process.exitCode = 1;
 }
 // A client that still waits for something must not keep a finished benchmark alive.
