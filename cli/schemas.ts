@@ -14,6 +14,7 @@ import {
 import { subjectOf, type TopicDefinition } from '../topics/catalogue.ts';
 import { catalogueOf, registryOf } from './connections.ts';
 import { generatedSchemas } from './mirrors.ts';
+import { planDdl } from './plan-ddl.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson } from './output.ts';
 
@@ -32,12 +33,12 @@ interface Conflict {
   readonly problem: string;
 }
 
-/** `concord schemas check|diff`: are the schemas fit to be used, and what is new in them. */
+/** `concord schemas check|diff|plan-ddl`: are the schemas fit to be used, what is new in them, what would a statement do. */
 export function schemasCommand(
   open: (options: CommonOptions) => SchemaTools | Promise<SchemaTools> = openTools,
 ): Command {
   return new Command('schemas')
-    .description('the Avro schemas: compatibility and differences')
+    .description('the Avro schemas: compatibility and differences, and what a statement would do to them')
     .addCommand(
       withCommonOptions(
         new Command('check').description(
@@ -60,6 +61,13 @@ export function schemasCommand(
         const subjects = await withTools(await open(options), compareSubjects);
         process.exitCode = reportDifferences(subjects, options.json === true);
       }),
+    )
+    .addCommand(
+      withCommonOptions(
+        new Command('plan-ddl')
+          .description('say beforehand what an ALTER TABLE would do; exit code 3 when the table would be parked')
+          .argument('<statement>', 'such as "ALTER TABLE metering_point ADD COLUMN colour text"'),
+      ).action((statement: string, options: CommonOptions) => planDdl(statement, options)),
     );
 }
 

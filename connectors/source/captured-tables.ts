@@ -9,7 +9,7 @@ import type { Relation } from './pgoutput.ts';
 import type { SourceReport } from './report.ts';
 import { tableName } from './route-columns.ts';
 import type { ShapeBook } from './shape-book.ts';
-import { judgeShape, type ShapeNote, type TableShape } from './shape-judgement.ts';
+import { judgeShape, renamedNote, type ShapeNote, type TableShape } from './shape-judgement.ts';
 import { TableWriter, type WriterContext } from './table-writer.ts';
 import type { Partition } from './topic-partitions.ts';
 
@@ -160,7 +160,7 @@ export class CapturedTables {
   }
 
   #against(route: TableRoute, relation: Relation): ShapeNote | null {
-    if (tableName(relation) !== tableName(route)) return renamed(route, relation);
+    if (tableName(relation) !== tableName(route)) return renamedNote(route, relation);
     return this.judge(route, { relationId: relation.id, columns: relation.columns });
   }
 
@@ -195,17 +195,4 @@ export class CapturedTables {
   #tell(): void {
     this.#parts.report.parked = this.#parts.coverage.parked;
   }
-}
-
-function renamed(route: TableRoute, relation: Relation): ShapeNote {
-  const table = tableName(route);
-  const now = tableName(relation);
-  return {
-    code: 'TABLE_RENAMED',
-    column: '',
-    from: table,
-    to: now,
-    text: `The table ${table} is called ${now} now, so that nobody would tell its changes.`,
-    fix: `Rename it back, or configure the table of ${route.entity} as ${now} and start the side again. Then \`concord resume ${table}\`, or the new name.`,
-  };
 }

@@ -61,6 +61,24 @@ export function judgeShape(question: ShapeQuestion): ShapeJudgement {
   return { verdict: notes.length === 0 ? 'unchanged' : 'evolves', notes };
 }
 
+/** The table has another name: what is told of it comes under a name that the configuration does not know. */
+export function renamedNote(route: TableRoute, place: { readonly schema: string; readonly table: string }): ShapeNote {
+  const table = tableName(route);
+  const now = tableName(place);
+  return {
+    code: 'TABLE_RENAMED',
+    column: '',
+    from: table,
+    to: now,
+    text: `The table ${table} is called ${now} now, so that nobody would tell its changes.`,
+    fix: `Rename it back, or configure the table of ${route.entity} as ${now} and start the side again. Then \`concord resume ${table}\`, or the new name.`,
+  };
+}
+
+export function tableRenamed(route: TableRoute, place: Parameters<typeof renamedNote>[1]): ShapeJudgement {
+  return { verdict: 'parks', notes: [renamedNote(route, place)] };
+}
+
 function judgeColumn(question: ShapeQuestion, column: string): readonly ShapeNote[] {
   const { route, types, before, after } = question;
   const now = after.find(({ name }) => name === column) ?? null;

@@ -53,6 +53,13 @@ export const tableExplanations: readonly Explanation[] = [
     remedy: 'Run `concord resume` with the table when it is to go on.',
   },
   {
+    code: 'STATEMENT_REFUSED',
+    title: 'PostgreSQL does not accept a statement that was to be planned',
+    meaning:
+      'It was tried on an empty copy of the table, in a transaction that was rolled back. Foreign keys and triggers are not copied, so a statement about them is refused although the table would take it; they do not change what travels.',
+    remedy: 'Correct the statement, or plan only the part of it that changes columns.',
+  },
+  {
     code: 'SIDE_PAUSED',
     title: 'A side is paused',
     meaning:
