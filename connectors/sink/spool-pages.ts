@@ -9,6 +9,13 @@ export interface PageRecord {
   readonly end: number;
 }
 
+/** Some records of a page. */
+export interface Piece {
+  /** Where they begin. */
+  readonly starts: readonly number[];
+  readonly size: number;
+}
+
 // A record: where the record before it in its page begins (4 bytes, -1 for none; nothing once it is spilled), rank (1),
 // key length (4), value length (4), key, value.
 const headerBytes = 13;
@@ -26,15 +33,15 @@ export class SpoolPages {
   /** By page, where its last record begins; -1 for none. */
   private readonly last: Int32Array;
 
-  constructor(pages: number) {
-    this.last = new Int32Array(pages).fill(-1);
+  constructor() {
+    this.last = new Int32Array(pageCount).fill(-1);
   }
 
   add(rank: number, key: string, value: Buffer): void {
     const keyBytes = Buffer.byteLength(key);
     const size = headerBytes + keyBytes + value.length;
     if (this.length + size > this.buffer.length) this.grow(this.length + size);
-    const page = pageOf(key, this.last.length);
+    const page = pageOf(key);
     let at = this.buffer.writeInt32LE(this.last[page] ?? -1, this.length);
     at = this.buffer.writeUInt8(rank, at);
     at = this.buffer.writeUInt32LE(keyBytes, at);
@@ -46,22 +53,31 @@ export class SpoolPages {
   }
 
   /** In the order in which they came. */
-  recordsOf(page: number): readonly PageRecord[] {
-    return this.startsOf(page).map((start) => recordAt(this.buffer, start));
+  *recordsOf(page: number): Generator<PageRecord> {
+    for (const start of this.startsOf(page)) yield recordAt(this.buffer, start);
   }
 
-  sizeOf(page: number): number {
+  /** All records of a page in the order in which they came, in pieces of about `bytesMax`. */
+  *piecesOf(page: number, bytesMax: number): Generator<Piece> {
+    let starts: number[] = [];
     let size = 0;
-    for (const start of this.startsOf(page)) size += sizeAt(this.buffer, start);
-    return size;
+    for (const start of this.startsOf(page)) {
+      const bytes = sizeAt(this.buffer, start);
+      if (size > 0 && size + bytes > bytesMax) {
+        yield { starts, size };
+        starts = [];
+        size = 0;
+      }
+      starts.push(start);
+      size += bytes;
+    }
+    if (size > 0) yield { starts, size };
   }
 
   /** One record behind the other, as `recordsIn` reads them; answers with where they end. */
-  copy(page: number, target: Buffer, at: number): number {
+  copy({ starts }: Piece, target: Buffer, at: number): number {
     let end = at;
-    for (const start of this.startsOf(page)) {
-      end += this.buffer.copy(target, end, start, start + sizeAt(this.buffer, start));
-    }
+    for (const start of starts) end += this.buffer.copy(target, end, start, start + sizeAt(this.buffer, start));
     return end;
   }
 
@@ -108,9 +124,16 @@ function recordAt(bytes: Buffer, at: number): PageRecord {
   };
 }
 
+/** Keys are spread over so many pages, which is enough for a transaction of some millions. */
+const keyPages = 1_024;
+/** Records without a key (a null MPAN core) have nothing to be judged together with: theirs is the one page that may be cut. */
+export const keylessPage = keyPages;
+export const pageCount = keyPages + 1;
+
 /** FNV-1a, which has nothing in common with the hash that chose the lane. */
-function pageOf(key: string, pages: number): number {
+function pageOf(key: string): number {
+  if (key === '') return keylessPage;
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
-  return (hash >>> 8) % pages;
+  return (hash >>> 8) % keyPages;
 }

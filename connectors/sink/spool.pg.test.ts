@@ -66,6 +66,19 @@ describe.each([
     expect(keys.reduce((sum, one) => sum + one.size, 0)).toBe(400);
   });
 
+  test('is cut between records without a key, of which there may be any number', async () => {
+    const heads = Array.from({ length: 1_000 }, (_, index) =>
+      headOf('test.a', index % 4 === 0 ? `k${index}` : '', index + 1),
+    );
+    const slices = await inTransaction(async () => slicesOf(await spoolOf(heads, 100)));
+    expect(slices.flat()).toHaveLength(1_000);
+    expect(Math.max(...slices.map(({ length }) => length))).toBeLessThan(200);
+    const keyless = slices.flat().filter((text) => text.split(' ')[1] === '');
+    expect(keyless).toEqual(
+      heads.filter(({ event }) => event.key === '').map(({ event }) => `test.a  ${event.event.source.ordinal}`),
+    );
+  });
+
   test('brings the events of a key in the order of their positions, in whichever topic and order they came', async () => {
     const heads = [
       headOf('test.b', 'key', 7),

@@ -6,19 +6,19 @@ import type { DecodedEvent } from '../../avro/envelope.ts';
 import type { Position } from '../../avro/position.ts';
 import type { LargeUnit, LaneEvent } from './contract.ts';
 import type { EventHead } from './lane-partition.ts';
-import { type PageRecord, recordsIn, SpoolPages } from './spool-pages.ts';
+import { keylessPage, pageCount, type PageRecord, recordsIn, SpoolPages } from './spool-pages.ts';
 
-/** Keys are spread over so many pages; some pages together are a slice. */
-const pageCount = 256;
-/** How many pages, of up to some 50 kB, come from the store at once. */
-const fetchedPages = 8;
+/** Pages go to the store in pieces of so many bytes … */
+const pieceBytesMax = 64 * 1024;
+/** … of which so many come back at once. */
+const fetchedPieces = 8;
 
 const chunkBytes = 256 * 1024;
 /** Less than this may be taken by a socket before it is sent. */
 const sentAtOnceBytesMax = 128 * 1024;
 
 // What is in it is bytes that hardly compress.
-const createTable = `CREATE TEMPORARY TABLE IF NOT EXISTS concord_spool (page int, part int, bytes bytea) ON COMMIT DELETE ROWS;
+const createTable = `CREATE TEMPORARY TABLE IF NOT EXISTS concord_spool (page int, piece int, bytes bytea) ON COMMIT DELETE ROWS;
   ALTER TABLE concord_spool ALTER COLUMN bytes SET STORAGE EXTERNAL`;
 
 /**
@@ -35,8 +35,8 @@ export class Spool implements LargeUnit {
   private readonly lane: number;
   private readonly decoder: Decoder<DecodedEvent>;
   private readonly sliceEvents: number;
-  private readonly pages = new SpoolPages(pageCount);
-  private parts = 0;
+  private readonly pages = new SpoolPages();
+  private pieces = 0;
   private client: ClientBase | null = null;
 
   constructor(lane: number, decoder: Decoder<DecodedEvent>, sliceEvents: number) {
@@ -71,7 +71,6 @@ export class Spool implements LargeUnit {
     if (this.client === null) await client.query(createTable);
     this.client = client;
     await pipeline(this.copyChunks(), client.query(copyFrom('COPY concord_spool FROM STDIN (FORMAT binary)')));
-    this.parts += 1;
     this.pages.clear();
   }
 
@@ -84,7 +83,12 @@ export class Spool implements LargeUnit {
         slice = [];
       }
       newest = page;
-      this.decodeInto(slice, records);
+      for (const record of records) {
+        slice.push(this.decode(record));
+        if (page !== keylessPage || slice.length < this.sliceEvents) continue;
+        yield inOrder(slice);
+        slice = [];
+      }
     }
     if (slice.length > 0) yield inOrder(slice);
   }
@@ -97,13 +101,13 @@ export class Spool implements LargeUnit {
     }
     await this.spill(client);
     this.pages.release();
-    await client.query('DECLARE concord_spooled CURSOR FOR SELECT page, bytes FROM concord_spool ORDER BY page, part');
+    await client.query('DECLARE concord_spooled CURSOR FOR SELECT page, bytes FROM concord_spool ORDER BY page, piece');
     for (;;) {
       const { rows } = await client.query<{ page: number; bytes: Buffer }>(
-        `FETCH ${fetchedPages} FROM concord_spooled`,
+        `FETCH ${fetchedPieces} FROM concord_spooled`,
       );
       for (const { page, bytes } of rows) yield [page, recordsIn(bytes)];
-      if (rows.length < fetchedPages) break;
+      if (rows.length < fetchedPieces) break;
     }
     await client.query('CLOSE concord_spooled; TRUNCATE concord_spool');
   }
@@ -116,34 +120,27 @@ export class Spool implements LargeUnit {
     let chunk = Buffer.allocUnsafeSlow(chunkBytes);
     let end = copyHeader.copy(chunk);
     for (let page = 0; page < pageCount; page += 1) {
-      const size = this.pages.sizeOf(page);
-      if (size === 0) continue;
-      const least = rowHeaderBytes + size + copyTrailer.length;
-      if (end + least > chunk.length) {
-        yield chunk.subarray(0, end);
-        if (end < sentAtOnceBytesMax || least > chunk.length)
-          chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, least));
-        end = 0;
+      for (const piece of this.pages.piecesOf(page, pieceBytesMax)) {
+        const least = rowHeaderBytes + piece.size + copyTrailer.length;
+        if (end + least > chunk.length) {
+          yield chunk.subarray(0, end);
+          if (end < sentAtOnceBytesMax || least > chunk.length)
+            chunk = Buffer.allocUnsafeSlow(Math.max(chunkBytes, least));
+          end = 0;
+        }
+        end = writeRowHeader(chunk, end, page, this.pieces, piece.size);
+        end = this.pages.copy(piece, chunk, end);
+        this.pieces += 1;
       }
-      end = writeRowHeader(chunk, end, page, this.parts, size);
-      end = this.pages.copy(page, chunk, end);
     }
     end += copyTrailer.copy(chunk, end);
     yield chunk.subarray(0, end);
   }
 
-  private decodeInto(slice: LaneEvent[], records: Iterable<PageRecord>): void {
-    for (const { rank, key, bytes, start, end } of records) {
-      const topic = this.topics.get(rank);
-      if (topic === undefined) throw new Error(`no topic has the rank ${rank}`);
-      slice.push({
-        topic,
-        partition: this.lane,
-        offset: 0,
-        key,
-        event: this.decoder.decodeAt(topic, bytes, start, end, key),
-      });
-    }
+  private decode({ rank, key, bytes, start, end }: PageRecord): LaneEvent {
+    const topic = this.topics.get(rank);
+    if (topic === undefined) throw new Error(`no topic has the rank ${rank}`);
+    return { topic, partition: this.lane, offset: 0, key, event: this.decoder.decodeAt(topic, bytes, start, end, key) };
   }
 }
 
@@ -165,11 +162,11 @@ const copyTrailer = Buffer.from([0xff, 0xff]);
 const rowHeaderBytes = 22;
 
 /** The row up to the bytes of its page. */
-function writeRowHeader(bytes: Buffer, start: number, page: number, part: number, size: number): number {
+function writeRowHeader(bytes: Buffer, start: number, page: number, piece: number, size: number): number {
   let at = bytes.writeInt16BE(3, start);
   at = bytes.writeInt32BE(4, at);
   at = bytes.writeInt32BE(page, at);
   at = bytes.writeInt32BE(4, at);
-  at = bytes.writeInt32BE(part, at);
+  at = bytes.writeInt32BE(piece, at);
   return bytes.writeInt32BE(size, at);
 }
