@@ -108,9 +108,9 @@ async function initMirrors(
 ): Promise<void> {
   if (generated.size === 0) return;
   await withDatabase(settings.metering.database, 'concord init', async (client) => {
-    for (const { current, sql } of await mirrorTablesMissing(client, [...generated.values()])) {
+    for (const { what, sql } of await mirrorTablesMissing(client, [...generated.values()])) {
       if (!onlyPlan) await client.query(sql);
-      tell({ place: 'metering database', what: `table ${current} with its history` });
+      tell({ place: 'metering database', what });
     }
   });
 }

@@ -1,5 +1,6 @@
-import { entityTables, type StoredEntity } from '../connectors/metering/entities.ts';
+import { entityTables } from '../connectors/metering/entities.ts';
 import type { ReconcileSettings } from '../reconcile/point-view.ts';
+import { generatedSchemas, mirrorsOf } from './mirrors.ts';
 import type { CommonOptions } from './options.ts';
 import { UsageError } from './output.ts';
 import { programVersion, type Settings } from './settings.ts';
@@ -18,7 +19,7 @@ export interface ReconcileOptions extends CommonOptions {
   readonly yes?: boolean;
 }
 
-export function wantedOf(settings: Settings, options: ReconcileOptions): ReconcileSettings {
+export async function wantedOf(settings: Settings, options: ReconcileOptions): Promise<ReconcileSettings> {
   const { registration, metering, kafka } = settings;
   const { services, roles } = metering.rules;
   return {
@@ -29,7 +30,8 @@ export function wantedOf(settings: Settings, options: ReconcileOptions): Reconci
     lanes: kafka.partitions,
     played: [...services.MSS, ...services.MSA, ...services.UMSO],
     meteringService: roles.meteringService,
-    only: tableOf(options.table),
+    only: tableOf(settings, options.table),
+    mirrors: await generatedSchemas(settings),
     workers: wholeNumber('--workers', options.workers, 1, 32),
     listedMax: wholeNumber('--limit', options.limit, 0, 100_000),
     patienceMs: wholeNumber('--patience', options.patience, 1, 86_400) * 1_000,
@@ -46,14 +48,11 @@ export function checkTogether({ repair, yes, every }: ReconcileOptions): void {
   }
 }
 
-function tableOf(name: string | undefined): StoredEntity | null {
+function tableOf(settings: Settings, name: string | undefined): string | null {
   if (name === undefined) return null;
-  if (isStored(name)) return name;
-  throw new UsageError(`There is no table ${name}: choose one of ${Object.keys(entityTables).join(', ')}.`);
-}
-
-function isStored(name: string): name is StoredEntity {
-  return name in entityTables;
+  const names = [...Object.keys(entityTables), ...mirrorsOf(settings).map(({ schema, table }) => `${schema}.${table}`)];
+  if (names.includes(name)) return name;
+  throw new UsageError(`There is no table ${name}: choose one of ${names.join(', ')}.`);
 }
 
 export function wholeNumber(option: string, text: string, min: number, max: number): number {

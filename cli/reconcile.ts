@@ -37,7 +37,7 @@ export function reconcileCommand(): Command {
     .action(async (options: ReconcileOptions) => {
       checkTogether(options);
       const settings = settingsOf(options);
-      const wanted = wantedOf(settings, options);
+      const wanted = await wantedOf(settings, options);
       const everyMs = options.every === undefined ? null : durationMs(options.every);
       const signal = untilInterrupted();
       do {

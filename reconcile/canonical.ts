@@ -33,13 +33,17 @@ export function sourceItems(alias: string, types: ColumnTypes): ItemsSql {
       }
       case 'boolean':
       case 'integer':
+      case 'mirrored':
         return `${value}::${sqlTypes[kind]}`;
     }
   };
 }
 
 export function storeItems(alias: string): ItemsSql {
-  return ({ name, kind }) => (kind === 'integer' ? `${alias}.${name}::bigint` : `${alias}.${name}`);
+  return ({ name, kind, stored }) => {
+    if (kind === 'mirrored') return `${alias}.${stored ?? name}::text`;
+    return kind === 'integer' ? `${alias}.${name}::bigint` : `${alias}.${name}`;
+  };
 }
 
 /** The items of an event that is kept as JSON: dates as days, decimals as millionths. */
@@ -56,6 +60,7 @@ export function eventItems(event: string): ItemsSql {
         return `CASE WHEN ${unfit} THEN numeric 'NaN' ELSE ${value}::numeric / 1000000 END`;
       case 'boolean':
       case 'integer':
+      case 'mirrored':
         return `${value}::${sqlTypes[kind]}`;
     }
   };
@@ -67,6 +72,8 @@ const sqlTypes: Readonly<Record<ReconciledItem['kind'], string>> = {
   boolean: 'boolean',
   millionths: 'numeric',
   integer: 'bigint',
+  // Both sides are read under the same settings of the session.
+  mirrored: 'text',
 };
 
 /** A 64-bit digest of a row. */
@@ -76,7 +83,14 @@ export function digestSql({ items }: ReconciledTable, itemSql: ItemsSql): string
 
 /** The name of a row, as text in the order of its bytes. */
 export function keySql(table: ReconciledTable, itemSql: ItemsSql): string {
-  const parts = table.key.map((name) => `coalesce((${itemSql(itemOf(table, name))})::text, '')`);
+  const parts = table.key.map((name) => {
+    const item = itemOf(table, name);
+    const text = `coalesce((${itemSql(item)})::text, '')`;
+    // As in the events' keys: no two composed keys are alike.
+    return item.kind === 'mirrored' && table.key.length > 1
+      ? `regexp_replace(${text}, '([|\\\\])', '\\\\\\1', 'g')`
+      : text;
+  });
   return `(${parts.join(` || '|' || `)}) COLLATE "C"`;
 }
 

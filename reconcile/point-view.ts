@@ -1,6 +1,5 @@
 import { formatLsn } from '../avro/position.ts';
 import type { RegistrationMapping } from '../connectors/registration/routes.ts';
-import type { StoredEntity } from '../connectors/metering/entities.ts';
 import { Fault } from '../runtime/fault.ts';
 import { databaseFault, type DatabaseSettings } from '../runtime/postgres.ts';
 import { standingOf } from './agreement.ts';
@@ -16,7 +15,7 @@ import { newBuckets, scanSource, scanStore } from './scan.ts';
 import { SnapshotSessions } from './sessions.ts';
 import { readColumnTypes, SourceSide } from './source-side.ts';
 import { StoreSide } from './store-side.ts';
-import { type ReconciledTable, reconciledTables } from './tables.ts';
+import { type MirroredSchemas, type ReconciledTable, reconciledTables } from './tables.ts';
 
 export interface ReconcileSettings {
   /** The registration source's name. */
@@ -29,7 +28,9 @@ export interface ReconcileSettings {
   readonly played: readonly string[];
   readonly meteringService: string;
   /** Null for every table. */
-  readonly only: StoredEntity | null;
+  readonly only: string | null;
+  /** Tables that are mirrored besides. */
+  readonly mirrors: MirroredSchemas;
   /** Sessions that read on each side. */
   readonly workers: number;
   readonly listedMax: number;

@@ -1,5 +1,4 @@
 import { formatLsn } from '../avro/position.ts';
-import type { StoredEntity } from '../connectors/metering/entities.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { withDatabase } from '../runtime/postgres.ts';
 import { type Base, type ChosenBase, readBase, readMark, refusalOf } from './base.ts';
@@ -24,7 +23,7 @@ export interface Proof {
   readonly lsn: number;
   readonly generation: number;
   /** Table → the LSN through which it is proved equal; tables with something unexplained are left out. */
-  readonly verified: ReadonlyMap<StoredEntity, number>;
+  readonly verified: ReadonlyMap<string, number>;
   /** The rows that nothing explains, closely: what a repair is made of. */
   readonly open: readonly OpenTable[];
   /** What a later run since this one must know. */
@@ -42,7 +41,7 @@ const looksMax = 5;
 /** Compares both sides at one point, while both keep changing. */
 export async function reconcile(settings: ReconcileSettings, dependencies: ReconcileDependencies): Promise<Proof> {
   const startedAt = monotonicMs();
-  const tables = reconciledTables(settings.source, settings.mapping).filter(
+  const tables = reconciledTables(settings.source, settings.mapping, settings.mirrors).filter(
     ({ entity }) => settings.only === null || settings.only === entity,
   );
   const progress = await dependencies.progress();
@@ -146,7 +145,9 @@ async function lookAgain(
 /** Whether an appointment is ours is said by the participants. */
 function lockedWith(settings: ReconcileSettings, table: ReconciledTable): readonly ReconciledTable[] {
   const wanted = table.entity === 'appointment' ? ['appointment', 'participant'] : [table.entity];
-  return reconciledTables(settings.source, settings.mapping).filter(({ entity }) => wanted.includes(entity));
+  return reconciledTables(settings.source, settings.mapping, settings.mirrors).filter(({ entity }) =>
+    wanted.includes(entity),
+  );
 }
 
 function reportOf({ table, tally, rules, through }: Compared): TableReport {

@@ -1,4 +1,3 @@
-import type { StoredEntity } from '../connectors/metering/entities.ts';
 import type { SnapshotKey } from '../connectors/source/job-table.ts';
 import { identifyingColumns } from '../connectors/source/route-columns.ts';
 import type { Cause } from './agreement.ts';
@@ -15,7 +14,7 @@ export interface ItemChange {
 
 /** One row that a repair sends again. */
 export interface RepairRow {
-  readonly table: StoredEntity;
+  readonly table: string;
   readonly key: string;
   readonly cause: Cause;
   readonly action: 'insert' | 'update' | 'delete';
@@ -38,7 +37,7 @@ export interface RepairPlan {
  * What has to go first: rows that are too many, dependent ones before those they depend on, and then the rest the other way
  * round. An appointment too many would keep its metering point from being deleted, and another from being accepted.
  */
-const dependents: readonly StoredEntity[] = [
+const dependents: readonly string[] = [
   'meter_asset',
   'appointment',
   'metering_point',

@@ -6,6 +6,7 @@ export const applicationName = 'concord reconcile';
 /** Dates and numbers read the same everywhere, and no limit of an administrator ends what is meant to wait. */
 const sessionSettings = `
   SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex';
+  SET extra_float_digits = 3; SET lc_monetary = 'C'; SET search_path = public;
   SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET client_connection_check_interval = '5s';
   SET jit = off; SET max_parallel_workers_per_gather = 0`;
 

@@ -42,7 +42,7 @@ export class SourceSide {
   constructor(table: ReconciledTable, types: ColumnTypes, notOurs: NotOurs) {
     this.table = table;
     this.#types = types;
-    this.#notOurs = table.entity === 'appointment' ? this.#notOursSql(notOurs) : 'false';
+    this.#notOurs = table.entity === 'appointment' && table.laneKey !== null ? this.#notOursSql(notOurs) : 'false';
   }
 
   /**

@@ -38,7 +38,7 @@ export class StoreSide {
   }
 
   get current(): string {
-    return `metering.${this.table.entity}`;
+    return this.table.current;
   }
 
   /** bucket, visible versions and their digests, and the smallest LSN of a version that is not visible. */
@@ -53,7 +53,7 @@ export class StoreSide {
   pastDigests(buckets: number): string {
     const later = { lsn: `CASE WHEN ${this.#isVisible} THEN v.lsn_to ELSE v.lsn END`, filter: '' };
     const fresh = this.#since === null ? null : 'true';
-    return this.#digests(buckets, later, `${this.current}_history v WHERE ${this.#endsLater}`, fresh);
+    return this.#digests(buckets, later, `${this.table.history} v WHERE ${this.#endsLater}`, fresh);
   }
 
   /**
@@ -80,7 +80,7 @@ export class StoreSide {
   /** The smallest LSN of a refused event that the snapshot does not see. */
   troubleHorizon(): string {
     return `SELECT min(t.lsn)::text AS lsn FROM metering.last_received t
-      WHERE t.entity = '${this.table.entity}' AND t.source = ${quoteLiteral(this.#source)} AND NOT ${this.#eventIsVisible}`;
+      WHERE t.entity = ${quoteLiteral(this.table.entity)} AND t.source = ${quoteLiteral(this.#source)} AND NOT ${this.#eventIsVisible}`;
   }
 
   /** key, lane key, digest, outcome (null for a version): of some buckets (`$1`), in the order of keys. */
@@ -109,11 +109,11 @@ export class StoreSide {
     return `SELECT ${key} AS key, ${digest}::text AS digest, v.lsn::text AS lsn FROM ${this.current} v
         WHERE ${this.#hasKey} AND ${this.#ours} AND NOT ${this.#isVisible}
       UNION ALL
-      SELECT ${key}, CASE WHEN NOT ${this.#isVisible} THEN ${digest}::text END, coalesce(v.lsn_to, v.lsn)::text FROM ${this.current}_history v
+      SELECT ${key}, CASE WHEN NOT ${this.#isVisible} THEN ${digest}::text END, coalesce(v.lsn_to, v.lsn)::text FROM ${this.table.history} v
         WHERE ${this.#hasKey} AND ${this.#ours} AND ${this.#endsLater}
       UNION ALL
       SELECT t.entity_key, NULL, t.lsn::text FROM metering.last_received t
-        WHERE t.entity = '${this.table.entity}' AND t.source = ${quoteLiteral(this.#source)} AND t.entity_key = ANY ($1::text[])
+        WHERE t.entity = ${quoteLiteral(this.table.entity)} AND t.source = ${quoteLiteral(this.#source)} AND t.entity_key = ANY ($1::text[])
           AND NOT ${this.#eventIsVisible}`;
   }
 
@@ -162,7 +162,7 @@ export class StoreSide {
     const selected = columns === 'v.*' ? this.table.items.map(({ name }) => `v.${name}`).join(', ') : columns;
     return `SELECT ${selected} FROM ${this.current} v WHERE ${condition} AND ${this.#ours} AND ${this.#isVisible}
       UNION ALL
-      SELECT ${selected} FROM ${this.current}_history v WHERE ${condition} AND ${this.#ours} AND ${this.#isVisible} AND ${this.#endsLater}`;
+      SELECT ${selected} FROM ${this.table.history} v WHERE ${condition} AND ${this.#ours} AND ${this.#isVisible} AND ${this.#endsLater}`;
   }
 
   #troubles(condition = 'true'): string {
@@ -172,7 +172,7 @@ export class StoreSide {
           WHERE h.lane_key = t.lane_key AND h.entity = t.entity AND h.entity_key = t.entity_key
             AND h.generation = t.generation AND h.lsn = t.lsn AND h.ordinal = t.ordinal LIMIT 1), 'rejected') AS outcome
       FROM metering.last_received t
-      WHERE ${condition} AND t.entity = '${this.table.entity}' AND t.source = ${quoteLiteral(this.#source)} AND ${this.#eventIsVisible}`;
+      WHERE ${condition} AND t.entity = ${quoteLiteral(this.table.entity)} AND t.source = ${quoteLiteral(this.#source)} AND ${this.#eventIsVisible}`;
   }
 
   #rows(condition: string): string {
@@ -189,9 +189,9 @@ export class StoreSide {
   /** The broken rules of a refused row `d`. */
   get #codes(): string {
     return `coalesce(
-          (SELECT r.rule_codes FROM metering.rejection r WHERE r.lane_key = d.lane_key AND r.entity = '${this.table.entity}'
+          (SELECT r.rule_codes FROM metering.rejection r WHERE r.lane_key = d.lane_key AND r.entity = ${quoteLiteral(this.table.entity)}
              AND r.entity_key = d.key AND r.status = 'open' ORDER BY r.generation DESC, r.lsn DESC, r.ordinal DESC LIMIT 1),
-          (SELECT h.rule_codes FROM metering.held h WHERE h.lane_key = d.lane_key AND h.entity = '${this.table.entity}'
+          (SELECT h.rule_codes FROM metering.held h WHERE h.lane_key = d.lane_key AND h.entity = ${quoteLiteral(this.table.entity)}
              AND h.entity_key = d.key ORDER BY h.generation DESC, h.lsn DESC, h.ordinal DESC LIMIT 1), '{}')`;
   }
 
@@ -200,6 +200,7 @@ export class StoreSide {
     if (this.table.key.length > 1 || name === undefined)
       return `${keySql(this.table, this.#version)} = ANY ($1::text[])`;
     const { kind } = itemOf(this.table, name);
+    if (kind === 'mirrored') return `${keySql(this.table, this.#version)} = ANY ($1::text[])`;
     return kind === 'integer' ? `v.${name} = ANY ($1::text[]::bigint[])` : `v.${name} = ANY ($1::text[])`;
   }
 

@@ -3,24 +3,35 @@ import {
   type RegistrationMapping,
   registrationRoutes,
 } from '../connectors/registration/routes.ts';
+import type { RecordSchema } from '../avro/schemas.ts';
 import type { TableRoute } from '../connectors/source/contract.ts';
+import { mirrorRoute } from '../connectors/source/mirror-route.ts';
+import { quoteIdentifier } from '../connectors/source/sql.ts';
+import { storedTable } from '../connectors/metering/mirror/store-table.ts';
 import { entityTables, type ItemKind, type StoredEntity } from '../connectors/metering/entities.ts';
 
 export interface ReconciledItem {
   readonly name: string;
-  readonly kind: ItemKind;
+  /** `mirrored`: a column of any type, which is compared as text. */
+  readonly kind: ItemKind | 'mirrored';
   /** The column in the registration database; null for an item that its table does not have. */
   readonly column: string | null;
+  /** The column in the store, quoted, where it is not called like the item. */
+  readonly stored?: string;
 }
 
 /** A table as both sides have it. */
 export interface ReconciledTable {
-  readonly entity: StoredEntity;
+  /** What it is called in reports: an entity of the flows, or `schema.table` of a mirrored table. */
+  readonly entity: string;
   readonly route: TableRoute;
+  /** Where the store has it, as SQL. */
+  readonly current: string;
+  readonly history: string;
   readonly items: readonly ReconciledItem[];
   /** The items that name a row, in reports and when both sides are put side by side. */
   readonly key: readonly string[];
-  /** The item by which its events are keyed; null for reference data. */
+  /** The item by which its events are keyed; null where no event is ever refused: reference data, mirrored tables. */
   readonly laneKey: string | null;
   readonly topics: readonly string[];
 }
@@ -33,8 +44,41 @@ const keys: Readonly<Record<StoredEntity, readonly string[]>> = {
   meter_asset: ['device_id'],
 };
 
-/** Every replicated table, reference data first. `source`: the registration source's name. */
-export function reconciledTables(source: string, mapping: RegistrationMapping = {}): readonly ReconciledTable[] {
+/** Topic → the schema of its mirrored table. */
+export type MirroredSchemas = ReadonlyMap<string, RecordSchema>;
+
+const noMirrors: MirroredSchemas = new Map();
+
+/** Every replicated table, reference data first, mirrored tables last. `source`: the registration source's name. */
+export function reconciledTables(
+  source: string,
+  mapping: RegistrationMapping = {},
+  mirrors: MirroredSchemas = noMirrors,
+): readonly ReconciledTable[] {
+  return [...flowTables(source, mapping), ...[...mirrors].map(([topic, schema]) => mirroredTable(topic, schema))];
+}
+
+function mirroredTable(topic: string, schema: RecordSchema): ReconciledTable {
+  const route = mirrorRoute(topic, schema);
+  const { current, history, columns } = storedTable(schema, () => true);
+  return {
+    entity: route.entity,
+    route,
+    current,
+    history,
+    items: Object.entries(route.items).map(([column, name], index) => ({
+      name,
+      kind: 'mirrored',
+      column,
+      stored: quoteIdentifier(columns[index]?.name ?? column),
+    })),
+    key: route.primaryKey.map((column) => route.items[column] ?? column),
+    laneKey: null,
+    topics: [topic],
+  };
+}
+
+function flowTables(source: string, mapping: RegistrationMapping): readonly ReconciledTable[] {
   return registrationRoutes(source, mapping).flatMap((route) => {
     if (!isStored(route.entity)) return [];
     const { items, laneKey } = entityTables[route.entity];
@@ -43,6 +87,8 @@ export function reconciledTables(source: string, mapping: RegistrationMapping = 
       {
         entity: route.entity,
         route,
+        current: `metering.${route.entity}`,
+        history: `metering.${route.entity}_history`,
         items: items.map(([name, kind]) => ({ name, kind, column: columns.get(name) ?? null })),
         key: keys[route.entity],
         laneKey,

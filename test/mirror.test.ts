@@ -4,6 +4,11 @@ import { untilEverythingIsThrough } from './agreement.fixture.ts';
 import { createHelpers, insertReferenceData } from './registration-rows.fixture.ts';
 import { count, Rig, until } from './rig.fixture.ts';
 
+interface ReconcileDocument {
+  readonly verdict: string;
+  readonly differences: readonly { readonly key: string; readonly cause: string }[];
+}
+
 /** `tables: … kind: mirror`: any table beside those of the flows, seen from outside. */
 describe('a mirrored table', () => {
   let rig: Rig;
@@ -43,9 +48,6 @@ describe('a mirrored table', () => {
       async () => (await rig.metering.query(here)).rows,
       (found) => JSON.stringify(found) === JSON.stringify(rows),
     );
-    const balance = await untilEverythingIsThrough(rig);
-    expect(balance.topics.map(({ topic }) => topic)).toContain(topicOf(rig.registrationPrefix));
-    expect(balance.closes).toBe(true);
   }
 
   const history = 'SELECT count(*) FROM mirror."Sales.Order lines history"';
@@ -100,7 +102,77 @@ describe('a mirrored table', () => {
     await expectAgreement();
   });
 
+  test('whose value is too large for a record goes on without it, and says so', async () => {
+    await sql(`INSERT INTO "Sales"."Order lines" ("Order", line, note, total) VALUES ('small', 90020, 'kept', 1)`);
+    await expectAgreement();
+    await sql(`UPDATE "Sales"."Order lines" SET note = repeat('x', 20 * 1024 * 1024), total = 2 WHERE line = 90020`);
+    await sql(
+      `INSERT INTO "Sales"."Order lines" ("Order", line, note) VALUES ('after', 90021, repeat('y', 3 * 1024 * 1024))`,
+    );
+    const rows = await until(
+      'what comes after it arrives',
+      async () =>
+        (
+          await rig.metering.query(
+            `SELECT line::int, note IS NULL AS absent, length(note) AS length, total::int, unsent FROM mirror."Sales.Order lines" WHERE line IN (90020, 90021) ORDER BY line`,
+          )
+        ).rows,
+      (found) => found.length === 2,
+    );
+    expect(rows).toEqual([
+      { line: 90_020, absent: true, length: null, total: 2, unsent: ['note'] },
+      { line: 90_021, absent: false, length: 3 * 1024 * 1024, total: null, unsent: null },
+    ]);
+    expect(rig.log('registration')).toContain('VALUE_TOO_LARGE');
+    await sql(`DELETE FROM "Sales"."Order lines" WHERE "Order" = 'after'`);
+    // What is shorter again is sent as a whole.
+    await sql(`UPDATE "Sales"."Order lines" SET note = 'short' WHERE line = 90020`);
+    await expectAgreement();
+  });
+
+  test('is reconciled: a row changed, lost or invented in the store is found, and repaired through the pipe', async () => {
+    await sql(
+      `INSERT INTO "Sales"."Order lines" ("Order", line, total) VALUES ('a|b', 90030, 1.0), ('a', 90031, 1.00), ('b', 90032, 1)`,
+    );
+    await expectAgreement();
+    const reconcile = async (...options: readonly string[]): Promise<ReconcileDocument> => {
+      const { stdout, stderr } = await rig.command('reconcile', '--table', 'Sales.Order lines', '--json', ...options);
+      if (stdout === '') throw new Error(stderr);
+      return JSON.parse(stdout) as ReconcileDocument;
+    };
+    expect((await reconcile()).verdict).toBe('agree');
+    await rig.metering.query(`UPDATE mirror."Sales.Order lines" SET total = 1.000 WHERE line = 90031;
+      DELETE FROM mirror."Sales.Order lines" WHERE line = 90030`);
+    const found = await reconcile();
+    expect(found.differences.map(({ key, cause }) => `${key} ${cause}`).toSorted()).toEqual([
+      '90030|a\\|b missing',
+      '90031|a changed-in-store',
+    ]);
+    await rig.command('reconcile', '--table', 'Sales.Order lines', '--repair', '--yes');
+    await expectAgreement();
+  });
+
+  test('has a column that was added to its source, once `init` has prepared the store for it', async () => {
+    await sql(`ALTER TABLE "Sales"."Order lines" ADD COLUMN added int[]`);
+    await rig.kill('registration');
+    await rig.kill('metering');
+    const { stdout } = await rig.command('init');
+    expect(stdout).toContain('columns of mirror."Sales.Order lines": added');
+    rig.start('registration');
+    rig.start('metering');
+    await sql(`UPDATE "Sales"."Order lines" SET added = '{1,NULL}' WHERE line = 90032`);
+    await until(
+      'the added column arrives',
+      async () => (await rig.metering.query(`SELECT added FROM mirror."Sales.Order lines" WHERE line = 90032`)).rows,
+      ([row]) => JSON.stringify((row as { added: unknown }).added) === '[1,null]',
+    );
+    await expectAgreement();
+  });
+
   test('is known to the command line', async () => {
+    const balance = await untilEverythingIsThrough(rig);
+    expect(balance.topics.map(({ topic }) => topic)).toContain(topicOf(rig.registrationPrefix));
+    expect(balance.closes).toBe(true);
     for (const command of [['check'], ['topics', 'plan'], ['schemas', 'check'], ['init', '--plan']]) {
       const { status, stdout, stderr } = await rig.command(...command);
       expect([command, status, stdout + stderr]).toEqual([command, 0, expect.any(String)]);

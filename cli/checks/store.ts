@@ -67,7 +67,7 @@ export async function checkMeteringStore(settings: Settings, log: Logger): Promi
 async function mirrorFindings(client: pg.Client, settings: Settings, place: string): Promise<readonly Finding[]> {
   const generated = await generatedSchemas(settings).catch(() => noGenerated);
   const missing = await mirrorTablesMissing(client, [...generated.values()]);
-  return missing.map(({ current }) => finding(place, 'MIRROR_TABLE_MISSING', `The store has no table ${current}.`));
+  return missing.map(({ what }) => finding(place, 'MIRROR_TABLE_MISSING', `The store lacks the ${what}.`));
 }
 
 async function findingsOf(client: pg.Client, store: Store, settings: Settings): Promise<readonly Finding[]> {

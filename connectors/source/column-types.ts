@@ -1,7 +1,16 @@
 import type pg from 'pg';
 
 /** Types that an item treats alike. What is in no family that an item takes can still travel as text. */
-export type TypeFamily = 'boolean' | 'integer' | 'decimal' | 'date' | 'timestamp' | 'array' | 'other';
+export type TypeFamily =
+  | 'boolean'
+  | 'integer'
+  | 'decimal'
+  | 'date'
+  | 'timestamp'
+  | 'float'
+  | 'bytes'
+  | 'array'
+  | 'other';
 
 interface ColumnType {
   readonly name: string;
@@ -13,6 +22,10 @@ const familyOfBase: Readonly<Record<number, TypeFamily>> = {
   20: 'integer',
   21: 'integer',
   23: 'integer',
+  26: 'integer',
+  700: 'float',
+  701: 'float',
+  17: 'bytes',
   1700: 'decimal',
   1082: 'date',
   1114: 'timestamp',

@@ -6,6 +6,7 @@ import type { TableRoute } from './contract.ts';
 import { secondsLeft } from './estimate.ts';
 import { isFit } from './fit-table.ts';
 import { type TableLoad, untouchedTable } from './load-state.ts';
+import { mirrorLoadOrder } from './mirror-route.ts';
 import { missingTable, presentColumns, tableName } from './route-columns.ts';
 import type { SnapshotParts } from './snapshot-parts.ts';
 import { readTable } from './table-catalog.ts';
@@ -34,22 +35,34 @@ export class InitialLoad {
     const { coverage, log, context } = this.#parts;
     const routes = context.settings.routes.toSorted((a, b) => a.loadOrder - b.loadOrder);
     if (coverage.loadCompleteAt !== null && routes.every((route) => this.#loadOf(tableName(route)).done)) return;
-    for (;;) {
-      for (const route of routes) await this.#loadTable(client, route, signal);
-      if (signal.aborted) return;
-      if (routes.every((route) => this.#loadOf(tableName(route)).done)) break;
-      // What is left is parked: it is loaded once it is resumed.
-      await pause(parkedEveryMs, signal);
-    }
+    // Rules wait for the tables that they are about, and for no other.
+    const isMirror = ({ loadOrder }: TableRoute): boolean => loadOrder >= mirrorLoadOrder;
+    await this.#loadTables(
+      client,
+      routes.filter((route) => !isMirror(route)),
+      signal,
+    );
+    if (signal.aborted) return;
     await this.#watermarks.pass(client, (writeRows) => {
       writeRows((_batch, stamp, ordinal) => {
         coverage.loadCompleteAt ??= { generation: stamp.generation, lsn: stamp.lsn, ordinal };
       });
     });
+    await this.#loadTables(client, routes.filter(isMirror), signal);
+    if (signal.aborted) return;
     log.info(
       { load: coverage.load },
       'The initial load is complete: every table has been read once and is followed from here.',
     );
+  }
+
+  async #loadTables(client: pg.Client, routes: readonly TableRoute[], signal: AbortSignal): Promise<void> {
+    for (;;) {
+      for (const route of routes) await this.#loadTable(client, route, signal);
+      if (signal.aborted || routes.every((route) => this.#loadOf(tableName(route)).done)) return;
+      // What is left is parked: it is loaded once it is resumed.
+      await pause(parkedEveryMs, signal);
+    }
   }
 
   async #loadTable(client: pg.Client, route: TableRoute, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import type { TableRoute } from './contract.ts';
 import { tableName } from './route-columns.ts';
 
 /** After every table that somebody has rules about. */
-const mirrorLoadOrder = 100;
+export const mirrorLoadOrder = 100;
 
 /** The route of a mirrored table, from the schema that was made from its shape. */
 export function mirrorRoute(topic: string, schema: RecordSchema): TableRoute {

@@ -214,6 +214,8 @@ function takes(type: FieldType, family: TypeFamily | null): boolean {
 function familiesOf(type: FieldType): readonly TypeFamily[] | null {
   if (typeof type === 'string') {
     if (type === 'boolean') return ['boolean'];
+    if (type === 'double') return ['float'];
+    if (type === 'bytes') return ['bytes'];
     return type === 'int' || type === 'long' ? ['integer'] : null;
   }
   if (isUnion(type) || !('type' in type)) return null;
@@ -255,6 +257,10 @@ function sqlTypeFor(type: FieldType): string {
       return 'date';
     case 'timestamp':
       return 'timestamptz';
+    case 'float':
+      return 'double precision';
+    case 'bytes':
+      return 'bytea';
     case 'array':
       return 'text[]';
     case 'other':

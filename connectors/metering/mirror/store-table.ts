@@ -69,6 +69,12 @@ CREATE INDEX IF NOT EXISTS ${quoteIdentifier(indexName(history, 'key'))} ON ${hi
 CREATE INDEX IF NOT EXISTS ${quoteIdentifier(indexName(history, 'end'))} ON ${history} (xid_to);`;
 }
 
+/** The statements that add columns which the source has since. */
+export function addColumnsSql({ current, history }: StoredTable, columns: readonly StoredColumn[]): string {
+  const added = columns.map(({ name, type }) => `ADD COLUMN IF NOT EXISTS ${quoteIdentifier(name)} ${type}`).join(', ');
+  return `ALTER TABLE ${current} ${added}; ALTER TABLE ${history} ${added};`;
+}
+
 const nameBytesMax = 63;
 
 /** Two names of 63 bytes do not fit into one: a digest tells apart what is cut off. */
