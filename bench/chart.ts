@@ -23,7 +23,7 @@ export function ratioChart(results: Results): string {
         subtext: `how many times better, medians · ${results.at.slice(0, 10)} · ${results.commit}`,
       },
       grid: { left: 370, right: 70, top: 70, bottom: 40 },
-      xAxis: { type: 'log', min: 0.25, name: '×' },
+      xAxis: { type: 'log', min: 0.1, name: '×' },
       yAxis: { type: 'category', data: rows.map(({ measure }) => measure.title) },
       series: [
         {

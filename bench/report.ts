@@ -56,16 +56,23 @@ export function figure(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString('en-GB', { maximumFractionDigits: 6 });
 }
 
-/** Markdown: the same is printed and kept. */
+/** Markdown: the same is printed and kept. Ceilings are a table of their own: they are nobody's. */
 export function markdown(results: Results): string {
-  const rows = comparisons(results).map(({ measure, concord, peer, ceiling, ratio }) => [
-    measure.title,
-    measure.unit,
-    measure.id.startsWith('ceiling') ? ceiling : concord,
-    peer,
-    ratio === null ? '' : `${ratio.toFixed(ratio < 10 ? 2 : 1)}×`,
-  ]);
-  return table([['', '', 'Concord', 'peer', 'better by'], ...rows]);
+  const all = comparisons(results);
+  const rows = all
+    .filter(({ ceiling }) => ceiling === '')
+    .map(({ measure, concord, peer, ratio }) => [
+      measure.title,
+      measure.unit,
+      concord,
+      peer,
+      ratio === null ? '' : `${ratio.toFixed(ratio < 10 ? 2 : 1)}×`,
+    ]);
+  const ceilings = all
+    .filter(({ ceiling }) => ceiling !== '')
+    .map(({ measure, ceiling }) => [measure.title, measure.unit, ceiling]);
+  const sides = table([['', '', 'Concord', 'peer', 'better by'], ...rows]);
+  return ceilings.length === 0 ? sides : `${sides}\n\n${table([['the machine itself', '', ''], ...ceilings])}`;
 }
 
 /** CPU seconds per million events by process. */
