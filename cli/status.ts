@@ -12,7 +12,7 @@ import { type Balance, readBalance } from './balance.ts';
 import { placeOf, settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, printJson } from './output.ts';
 import type { Settings } from './settings.ts';
-import type { SideStatus } from './sides/status-document.ts';
+import { type SideStatus, statusForm } from './sides/status-document.ts';
 import type { Problem, Proof, Status, TopicStatus } from './status-model.ts';
 import { printStatus, tellWal } from './status-page.ts';
 
@@ -45,13 +45,14 @@ export async function readStatus(options: CommonOptions): Promise<Status> {
       return null;
     }
   };
+  const ask = (name: string, port: number): Promise<SideStatus | null> => askSide(name, settings, port, problems);
   const [registration, metering] = await Promise.all([
-    askSide(settings, settings.http.registrationPort),
-    askSide(settings, settings.http.meteringPort),
+    ask('registration', settings.http.registrationPort),
+    ask('metering', settings.http.meteringPort),
   ]);
   const sides = { registration, metering };
   const pids = pidsOf(options, sides, problems);
-  for (const [name, side] of Object.entries(sides)) problems.push(...problemsOfSide(name, side));
+  for (const [name, side] of Object.entries(sides)) if (side !== null) problems.push(...problemsOfSide(name, side));
   const [balance, counts] = [await attempt(() => readBalance(settings)), await attempt(() => readCounts(settings))];
   return {
     pids,
@@ -71,15 +72,38 @@ export async function readStatus(options: CommonOptions): Promise<Status> {
   };
 }
 
-async function askSide(settings: Settings, port: number): Promise<SideStatus | null> {
+/** Null, and a problem, when it can not be understood: it does not answer, or is of another version. */
+async function askSide(
+  name: string,
+  settings: Settings,
+  port: number,
+  problems: Problem[],
+): Promise<SideStatus | null> {
+  let side: SideStatus;
   try {
     const response = await fetch(`http://${settings.http.host}:${port}/status.json`, {
       signal: AbortSignal.timeout(2_000),
     });
-    return (await response.json()) as SideStatus;
+    side = (await response.json()) as SideStatus;
   } catch {
+    problems.push(
+      problem(
+        'SIDE_NOT_ANSWERING',
+        `The ${name} side does not answer on its HTTP port.`,
+        `Start it with \`concord run ${name}\` (or \`concord up\`), or see its log.`,
+      ),
+    );
     return null;
   }
+  if (side.form === statusForm) return side;
+  problems.push(
+    problem(
+      'SIDE_OF_ANOTHER_VERSION',
+      `The ${name} side was started by another version of Concord than this command.`,
+      'Start it again: `concord down`, then `concord up`, or your own way to run it.',
+    ),
+  );
+  return null;
 }
 
 /** The embedded stack knows its processes; elsewhere the sides themselves say who they are. */
@@ -98,16 +122,7 @@ function pidsOf(options: CommonOptions, sides: Status['sides'], problems: Proble
   return Object.fromEntries(Object.entries(sides).flatMap(([name, side]) => (side === null ? [] : [[name, side.pid]])));
 }
 
-function problemsOfSide(name: string, side: SideStatus | null): readonly Problem[] {
-  if (side === null) {
-    return [
-      problem(
-        'SIDE_NOT_ANSWERING',
-        `The ${name} side does not answer on its HTTP port.`,
-        `Start it with \`concord run ${name}\` (or \`concord up\`), or see its log.`,
-      ),
-    ];
-  }
+function problemsOfSide(name: string, side: SideStatus): readonly Problem[] {
   const found: Problem[] = [];
   for (const [leg, state] of Object.entries(side.legs)) {
     if (state.problem === null) continue;

@@ -5,8 +5,13 @@ import type { LegState } from '../../runtime/keep-running.ts';
 import type { Liveness } from './liveness.ts';
 import type { Side, SideName } from './side.ts';
 
+/** Grows with each change of the document: a command of one version may ask a side of another. */
+export const statusForm = 2;
+
 /** What `/status.json` of a process says of it; `concord status` and `concord up` read it. */
 export interface SideStatus {
+  /** `statusForm` of the version that runs. */
+  readonly form: number;
   readonly side: SideName;
   readonly pid: number;
   readonly memoryBytes: number;
@@ -38,6 +43,7 @@ export function snapshotOf(side: Side, liveness: Liveness): SideStatus {
   }));
   const because = liveness.problems();
   return {
+    form: statusForm,
     side: side.name,
     pid: process.pid,
     memoryBytes: process.memoryUsage.rss(),

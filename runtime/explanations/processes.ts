@@ -15,6 +15,12 @@ export const processExplanations: readonly Explanation[] = [
     remedy: 'Start it with `concord run`, or see its log and `http` in the configuration.',
   },
   {
+    code: 'SIDE_OF_ANOTHER_VERSION',
+    title: 'A side is of another version than the command that asks it',
+    meaning: 'It goes on as it was started, but what it says of itself has another form. An update needs a new start.',
+    remedy: 'Start it again with `concord down` and `concord up`, or your own way to run it.',
+  },
+  {
     code: 'PROBE_LATE',
     title: 'The end-to-end probe has not come through',
     meaning: 'Processes run, but a heartbeat has not gone from database to store for half a minute.',
