@@ -111,7 +111,8 @@ export class Rig {
    */
   start(side: Side, name: string = side): ChildProcess {
     const log = openSync(path.join(this.#directory, `${name}.log`), 'a');
-    const child = spawn(process.execPath, [program, 'run', side, '--config', this.#configurationOf(name)], {
+    const configuration = name === side ? this.configurationFile : this.#configurationOf(name);
+    const child = spawn(process.execPath, [program, 'run', side, '--config', configuration], {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
