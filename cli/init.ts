@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { meteringMigrationsPending, migrateMetering } from '../connectors/metering/migrate.ts';
-import { mirrorTablesMissing } from '../connectors/metering/mirror/mirror-tables.ts';
 import { inboxTables } from '../connectors/registration/inbox-tables.ts';
 import { sinkTables } from '../connectors/sink/tables.ts';
 import type { SourceSettings } from '../connectors/source/contract.ts';
@@ -10,7 +9,8 @@ import { createLog } from '../runtime/log.ts';
 import { clientConfigOf, withDatabase, type DatabaseSettings } from '../runtime/postgres.ts';
 import { applyPlan, planTopics } from '../topics/provisioning.ts';
 import { catalogueOf, kafkaOf, registryOf } from './connections.ts';
-import { type GeneratedSchemas, generatedSchemas } from './mirrors.ts';
+import { initMirrors, schemasToInit } from './init-mirrors.ts';
+import type { GeneratedSchemas } from './mirrors.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson } from './output.ts';
 import type { Settings } from './settings.ts';
@@ -40,13 +40,14 @@ export function initCommand(): Command {
         if (options.json !== true) print(`${onlyPlan ? 'missing' : 'made'}: ${step.place}: ${step.what}`);
       };
       // The store before the slots: what a slot streams from its first byte on must have where to go.
-      const generated = await generatedSchemas(settings);
+      const { schemas: generated, kept } = await schemasToInit(settings);
       await initRegistration(settings, generated, onlyPlan, tell);
       await initMetering(settings, onlyPlan, log, tell);
-      await initMirrors(settings, generated, onlyPlan, tell);
+      await initMirrors(settings, generated, onlyPlan, (what) => tell({ place: 'metering database', what }));
       await initTopics(settings, generated, onlyPlan, log, tell);
-      if (options.json === true) printJson({ plan: onlyPlan, steps });
+      if (options.json === true) printJson({ plan: onlyPlan, steps, kept });
       else if (steps.length === 0) print('Everything is there already.');
+      if (options.json !== true) for (const text of kept) print(`kept as registered: ${text}`);
       process.exitCode = onlyPlan && steps.length > 0 ? exit.found : exit.done;
     });
 }
@@ -97,22 +98,6 @@ async function initSource(
   const client = clientConfigOf(database, 'concord init');
   const steps = onlyPlan ? await planSource(client, source) : await setUpSource(client, source);
   for (const { what } of steps) tell({ place, what });
-}
-
-/** The tables of mirrored tables, in the store. */
-async function initMirrors(
-  settings: Settings,
-  generated: GeneratedSchemas,
-  onlyPlan: boolean,
-  tell: Tell,
-): Promise<void> {
-  if (generated.size === 0) return;
-  await withDatabase(settings.metering.database, 'concord init', async (client) => {
-    for (const { what, sql } of await mirrorTablesMissing(client, [...generated.values()])) {
-      if (!onlyPlan) await client.query(sql);
-      tell({ place: 'metering database', what });
-    }
-  });
 }
 
 async function initTopics(

@@ -32,10 +32,9 @@ export async function generatedSchemas(settings: Settings): Promise<GeneratedSch
 export async function registeredSchemas(settings: Settings, registry: SchemaRegistry): Promise<GeneratedSchemas> {
   const found = new Map<string, RecordSchema>();
   for (const { topic } of mirrorsOf(settings)) {
-    const subject = subjectOf(topic);
-    const newest = (await registry.versions(subject)).at(-1);
-    const schema = newest === undefined ? null : parseForeignSchema(newest.text);
-    if (schema?.postgres === undefined) {
+    const schema = await newestSchema(registry, topic);
+    if (schema === null) {
+      const subject = subjectOf(topic);
       throw new Fault(
         'misconfigured',
         'SCHEMA_NOT_REGISTERED',
@@ -46,4 +45,11 @@ export async function registeredSchemas(settings: Settings, registry: SchemaRegi
     found.set(topic, schema);
   }
   return found;
+}
+
+/** The schema of a mirrored table as it was registered last; null if it never was. */
+export async function newestSchema(registry: SchemaRegistry, topic: string): Promise<RecordSchema | null> {
+  const newest = (await registry.versions(subjectOf(topic))).at(-1);
+  const schema = newest === undefined ? null : parseForeignSchema(newest.text);
+  return schema?.postgres === undefined ? null : schema;
 }

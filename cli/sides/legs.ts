@@ -27,8 +27,8 @@ import type { Leg } from './side.ts';
 
 /** What a source is to do. */
 export interface PlannedSource {
-  /** Looks at its tables as they are, and makes the schemas of those that are mirrored. */
-  readonly generate: () => Promise<GeneratedSchemas>;
+  /** The schemas of its mirrored tables, as they are registered: a table that has another shape by now is judged by them. */
+  readonly generate: (registry: SchemaRegistry) => Promise<GeneratedSchemas>;
   readonly settingsOf: (generated: GeneratedSchemas) => SourceSettings;
 }
 
@@ -48,7 +48,7 @@ export function sourceLeg(
     run: async (signal) => {
       const registry = registryOf(settings);
       try {
-        const generated = await planned.generate();
+        const generated = await planned.generate(registry);
         const source = planned.settingsOf(generated);
         const kafka = kafkaOf(settings, `${source.name}-source`, log);
         const { schemaOf, schemaIdOf } = await schemasOfSource(settings, source.name, registry, generated);

@@ -3,7 +3,7 @@ import { createInboxDomain } from '../../connectors/registration/inbox.ts';
 import { newSinkReport } from '../../connectors/sink/report.ts';
 import { newSourceReport } from '../../connectors/source/report.ts';
 import { openPool } from '../../runtime/postgres.ts';
-import { generatedSchemas } from '../mirrors.ts';
+import { registeredSchemas } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
 import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
 import { registrationSourceOf, sinkLimitsOf } from './settings-of.ts';
@@ -34,7 +34,7 @@ export function openRegistration(settings: Settings, log: Logger): OpenSide {
       sourceLeg(
         settings,
         {
-          generate: () => generatedSchemas(settings),
+          generate: (registry) => registeredSchemas(settings, registry),
           settingsOf: (generated) => registrationSourceOf(settings, generated),
         },
         registration.database,

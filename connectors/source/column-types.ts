@@ -15,6 +15,15 @@ export type TypeFamily =
 interface ColumnType {
   readonly name: string;
   readonly family: TypeFamily;
+  /** What a domain is made of, with the modifier that the domain gives it; of any other type itself, with null. */
+  readonly base: number;
+  readonly domainModifier: number | null;
+}
+
+/** A type with its modifier, as a column has it. */
+interface TypedColumn {
+  readonly typeOid: number;
+  readonly typeModifier: number;
 }
 
 const familyOfBase: Readonly<Record<number, TypeFamily>> = {
@@ -40,6 +49,7 @@ interface TypeRow {
   readonly oid: number;
   readonly name: string;
   readonly base: number;
+  readonly modifier: number;
   readonly category: string;
 }
 
@@ -49,21 +59,48 @@ interface TypeRow {
  */
 export class ColumnTypes {
   readonly #types = new Map<number, ColumnType>();
+  readonly #stored = new Map<string, TypedColumn>();
 
-  /** Learns the types that there are now. */
-  async load(client: Pick<pg.ClientBase, 'query'>): Promise<void> {
+  /** Learns the types that there are now, and those that mirrored tables have in the store, as SQL. */
+  async load(client: Pick<pg.ClientBase, 'query'>, stored: readonly string[] = []): Promise<void> {
     const { rows } = await client.query<TypeRow>(
       `WITH RECURSIVE based AS (
-         SELECT oid, oid AS base, typtype, typbasetype, typcategory FROM pg_type WHERE typtype NOT IN ('c', 'p')
+         SELECT oid, oid AS base, typtype, typbasetype, typcategory, typtypmod, -1 AS modifier FROM pg_type WHERE typtype NOT IN ('c', 'p')
          UNION ALL
-         SELECT b.oid, t.oid, t.typtype, t.typbasetype, t.typcategory FROM based b JOIN pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd'
+         SELECT b.oid, t.oid, t.typtype, t.typbasetype, t.typcategory, t.typtypmod, b.typtypmod FROM based b JOIN pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd'
        )
-       SELECT oid::int8::float8 AS oid, format_type(oid, NULL) AS name, base::int8::float8 AS base, typcategory AS category
+       SELECT oid::int8::float8 AS oid, format_type(oid, NULL) AS name, base::int8::float8 AS base, modifier, typcategory AS category
        FROM based WHERE typtype <> 'd'`,
     );
-    for (const { oid, name, base, category } of rows) {
-      this.#types.set(oid, { name, family: category === 'A' ? 'array' : (familyOfBase[base] ?? 'other') });
+    for (const { oid, name, base, modifier, category } of rows) {
+      const family = category === 'A' ? 'array' : (familyOfBase[base] ?? 'other');
+      this.#types.set(oid, { name, family, base, domainModifier: base === oid ? null : modifier });
     }
+    if (stored.length > 0) await this.#loadStored(client, [...new Set(stored)]);
+  }
+
+  /** Asked of the server, because only it knows what the modifiers of a type mean. */
+  async #loadStored(client: Pick<pg.ClientBase, 'query'>, stored: readonly string[]): Promise<void> {
+    const { rows } = await client.query<{ type: string }>(
+      'SELECT type FROM unnest($1::text[]) type WHERE to_regtype(type) IS NOT NULL',
+      [stored],
+    );
+    const { fields } = await client.query(`SELECT ${rows.map(({ type }) => `NULL::${type}`).join(', ')} WHERE false`);
+    for (const [index, { type }] of rows.entries()) {
+      const field = fields[index];
+      if (field === undefined) continue;
+      this.#stored.set(type, { typeOid: field.dataTypeID, typeModifier: field.dataTypeModifier });
+    }
+  }
+
+  /** Whether a column of the store's type, as SQL, takes the text of every value of a column, and means the same by it. */
+  isKept(stored: string, column: TypedColumn): boolean {
+    if (stored === 'text') return true;
+    const type = this.#types.get(column.typeOid);
+    if (stored === 'text[]') return type?.family === 'array';
+    const kept = this.#stored.get(stored);
+    if (type === undefined || kept === undefined || kept.typeOid !== type.base) return false;
+    return kept.typeModifier < 0 || kept.typeModifier === (type.domainModifier ?? column.typeModifier);
   }
 
   /** Null for a type that was made after the types were learned. */
@@ -72,7 +109,7 @@ export class ColumnTypes {
   }
 
   /** As SQL writes it, with its modifier where that limits a value. */
-  name(column: { readonly typeOid: number; readonly typeModifier: number }): string {
+  name(column: TypedColumn): string {
     const name = this.#types.get(column.typeOid)?.name ?? `the type with the number ${column.typeOid}`;
     const modifier = column.typeModifier - 4;
     if (modifier < 0) return name;

@@ -16,6 +16,8 @@ export interface TableRoute {
   readonly items: Readonly<Record<string, string>>;
   /** Columns of items that may be missing: where the table has none, the item is empty. */
   readonly optional?: readonly string[];
+  /** Of a mirrored table: column name → its types, as SQL. What does not fit them any more would stop the store. */
+  readonly kept?: Readonly<Record<string, KeptColumn>>;
   /** The column that is the correlation id, if one is mapped. */
   readonly correlationColumn: string | null;
   /** What `recordType` says. */
@@ -26,6 +28,14 @@ export interface TableRoute {
   readonly reference: boolean;
   /** The initial load goes in this order: reference data, metering points, appointments, assets. */
   readonly loadOrder: number;
+}
+
+/** A column that the store keeps as it is. */
+export interface KeptColumn {
+  /** As the source declared it when the schema was made. */
+  readonly declared: string;
+  /** Of the store's column. */
+  readonly stored: string;
 }
 
 /** One topic, or one by the value of a column (which must then be in the replica identity, P9). */

@@ -17,6 +17,11 @@ export function mirrorRoute(topic: string, schema: RecordSchema): TableRoute {
     messageKey: postgres.key,
     topic: { kind: 'one', topic },
     items: Object.fromEntries(itemFields(schema).map(({ name, postgres: from }) => [from?.column ?? name, name])),
+    kept: Object.fromEntries(
+      itemFields(schema).flatMap(({ postgres: from }) =>
+        from === undefined ? [] : [[from.column, { declared: from.type, stored: from.stored }]],
+      ),
+    ),
     correlationColumn: null,
     recordType: { kind: 'row-change' },
     tombstones: true,

@@ -1,4 +1,5 @@
 import type { Batch } from './batch.ts';
+import type { ColumnTypes } from './column-types.ts';
 import type { TableRoute } from './contract.ts';
 import type { ParkedRecord } from './parked-record.ts';
 import { PgoutputParser, type PgoutputListener, type Relation } from './pgoutput.ts';
@@ -6,7 +7,7 @@ import { identifyingColumns, neededColumns, routeColumns, tableName } from './ro
 import type { TableShape } from './shape-judgement.ts';
 import { TableWriter, type WriterContext } from './table-writer.ts';
 import type { TransactionStamp } from './transcoder.ts';
-import { fillUnchanged, type Tuple } from './tuple.ts';
+import { fillUnchanged, isNull, isUnchanged, type Tuple } from './tuple.ts';
 
 /** Where the next change is told. */
 export interface ToldAt {
@@ -20,14 +21,18 @@ export class ParkedChanges implements PgoutputListener {
   readonly #route: TableRoute;
   readonly #current: TableShape;
   readonly #context: WriterContext;
+  readonly #types: ColumnTypes;
+  /** Columns of a mirrored table whose values the store could not take: they are read again when all is told. */
+  #notKept: readonly number[] = [];
   readonly #parser = new PgoutputParser(this);
   #writer: TableWriter | null = null;
   #at: ToldAt | null = null;
 
-  constructor(route: TableRoute, current: TableShape, context: WriterContext) {
+  constructor(route: TableRoute, current: TableShape, context: WriterContext, types: ColumnTypes) {
     this.#route = route;
     this.#current = current;
     this.#context = context;
+    this.#types = types;
   }
 
   /** Changes that follow have this shape. */
@@ -46,9 +51,18 @@ export class ParkedChanges implements PgoutputListener {
     // What such a row had in the column is in no change: the item is empty, and the table is read again.
     const route = { ...this.#route, optional: [...(this.#route.optional ?? []), ...missing] };
     this.#writer = new TableWriter(route, names, this.#context);
+    const { kept = {} } = this.#route;
+    const identifying = identifyingColumns(this.#route);
+    this.#notKept = columns.flatMap((column, index) => {
+      const name = names[index] ?? '';
+      const stored = kept[name]?.stored;
+      const isUnfit = stored !== undefined && !identifying.includes(name) && !this.#types.isKept(stored, column);
+      return isUnfit ? [index] : [];
+    });
   }
 
   insert(_relationId: number, row: Tuple): void {
+    this.#leaveOut(row);
     const { writer, batch, stamp, ordinal } = this.#told();
     writer.write(batch, 'create', stamp, ordinal, row);
   }
@@ -57,6 +71,7 @@ export class ParkedChanges implements PgoutputListener {
     const { writer, batch, stamp, ordinal } = this.#told();
     if (old !== null && oldIsFull) fillUnchanged(row, old);
     else if (old !== null) writer.fillIdentity(row, old);
+    this.#leaveOut(row);
     writer.writeUpdate(batch, stamp, ordinal, row, old);
   }
 
@@ -74,6 +89,13 @@ export class ParkedChanges implements PgoutputListener {
   begin(): void {}
   commit(): void {}
   message(): void {}
+
+  /** As if the value had not been sent: NULL is NULL in any type. */
+  #leaveOut(row: Tuple): void {
+    for (const column of this.#notKept) {
+      if (row.length(column) !== isNull) row.lengths[column] = isUnchanged;
+    }
+  }
 
   #told(): ToldAt & { readonly writer: TableWriter } {
     if (this.#writer === null || this.#at === null) throw new RangeError('a parked change without its shape');

@@ -3,7 +3,7 @@ import type { RecordSchema } from '../../avro/schemas.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { ColumnTypes } from './column-types.ts';
 import type { TableRoute } from './contract.ts';
-import { tableName } from './route-columns.ts';
+import { storedTypes, tableName } from './route-columns.ts';
 import { readShape } from './shape-book.ts';
 import { judgeShape, type ShapeJudgement, tableRenamed } from './shape-judgement.ts';
 import { quoteIdentifier, quoteTable } from './sql.ts';
@@ -69,7 +69,7 @@ export async function planAlterTable(
     );
     const table = after[0]?.table ?? route.table;
     if (table !== route.table) return tableRenamed(route, { schema: route.schema, table });
-    await types.load(client);
+    await types.load(client, storedTypes(route));
     const shape = await readShape(client, schema, table);
     return judgeShape({ route, schemaOf, types, before: before?.columns ?? null, after: shape?.columns ?? [] });
   } catch (error) {

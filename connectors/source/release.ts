@@ -160,14 +160,14 @@ export class Release {
     tail: ParkedTail,
     lsn: number,
   ): { readonly lsn: number } | string {
-    const { coverage, gatherer, tables, context } = this.#parts;
+    const { coverage, gatherer, tables, context, shapes } = this.#parts;
     const ends = chunk.all && !tail.overflown && transactionsOf(tail.records) <= tailTransactionsMax;
     const records = ends ? [...chunk.records, ...tail.records] : chunk.records;
     const changes = records.reduce((sum, { isRelation }) => sum + (isRelation ? 0 : 1), 0);
     if (ends && entry.released + changes !== entry.changes) {
       return `Of ${entry.changes} changes of ${tableName(route)} that were parked, ${entry.released + changes} can be read on the parked topic: somebody has deleted records there. The table stays parked, so that nothing is lost silently.`;
     }
-    const told = new ParkedChanges(route, current, context);
+    const told = new ParkedChanges(route, current, context, shapes.types);
     const { generation, sourceTime } = coverage;
     // The last one stands just below what the mark itself covers.
     const before = lsn - 2 - transactionsOf(records);

@@ -32,6 +32,11 @@ export function neededColumns(route: TableRoute): readonly string[] {
   return routeColumns(route).filter((column) => identifying.includes(column) || !optional.includes(column));
 }
 
+/** The types, as SQL, that a mirrored table's columns have in the store. */
+export function storedTypes({ kept = {} }: TableRoute): readonly string[] {
+  return Object.values(kept).map(({ stored }) => stored);
+}
+
 /** What is read of the table: an optional item may have no column. */
 export function presentColumns(
   route: TableRoute,

@@ -3,7 +3,7 @@ import { databaseFault } from '../../runtime/postgres.ts';
 import { ColumnTypes } from './column-types.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
 import type { ParkedTables } from './parked-tables.ts';
-import { tableName } from './route-columns.ts';
+import { storedTypes, tableName } from './route-columns.ts';
 import type { TableShape } from './shape-judgement.ts';
 
 /** A table as it was published last. */
@@ -131,7 +131,7 @@ export class ShapeBook {
   }
 
   async #load(client: Queryable): Promise<void> {
-    await this.types.load(client);
+    await this.types.load(client, this.#settings.routes.flatMap(storedTypes));
     if (await this.isKept(client)) {
       const { rows } = await client.query<{ table: string; id: number; columns: TableShape }>(
         `SELECT table_name AS "table", relation_id::float8 AS id, columns FROM concord.table_shape WHERE source = $1`,

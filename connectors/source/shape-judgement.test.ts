@@ -9,7 +9,7 @@ const types = new ColumnTypes();
 await types.load({
   query: () =>
     Promise.resolve({
-      rows: Object.entries(oids).map(([name, oid]) => ({ oid, name, base: oid, category: 'X' })),
+      rows: Object.entries(oids).map(([name, oid]) => ({ oid, name, base: oid, modifier: -1, category: 'X' })),
     }),
 } as never);
 

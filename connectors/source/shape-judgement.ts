@@ -1,6 +1,6 @@
 import { type FieldType, isUnion, type RecordSchema } from '../../avro/schemas.ts';
 import type { ColumnTypes, TypeFamily } from './column-types.ts';
-import type { TableRoute } from './contract.ts';
+import type { KeptColumn, TableRoute } from './contract.ts';
 import { neededColumns, routeColumns, tableName } from './route-columns.ts';
 import { quoteIdentifier, quoteTable } from './sql.ts';
 import { topicsOf } from './topic-partitions.ts';
@@ -84,6 +84,8 @@ function judgeColumn(question: ShapeQuestion, column: string): readonly ShapeNot
   const now = after.find(({ name }) => name === column) ?? null;
   const was = before?.find(({ name }) => name === column) ?? null;
   if (now === null) return judgeMissing(question, column, was);
+  const kept = route.kept?.[column];
+  if (kept !== undefined && !types.isKept(kept.stored, now)) return [notKept(question, now, kept)];
   const avro = itemTypeOf(question, column);
   if (avro !== null && !takes(avro, types.family(now.typeOid))) return [unsuitable(question, column, was, now, avro)];
   if (was === null || (was.typeOid === now.typeOid && was.typeModifier === now.typeModifier)) return [];
@@ -174,6 +176,22 @@ function unsuitable(
     to,
     text: `${table}: the column ${column} is ${to} now${from === null ? '' : `, and was ${from}`}, and the item ${route.items[column] ?? column} is an Avro ${avroName(avro)}, which can not take it.`,
     fix: `ALTER TABLE ${quoteTable(route)} ALTER COLUMN ${quoted} TYPE ${back} USING ${quoted}::${back}; or map the item to a column of a type that fits, in the configuration, and start the side again. Then \`concord resume ${table}\`.`,
+  };
+}
+
+/** A mirrored column, which travels as its text: what the store's column does not take would stop all tables. */
+function notKept({ route, types }: ShapeQuestion, now: ShapeColumn, { declared, stored }: KeptColumn): ShapeNote {
+  const table = tableName(route);
+  const column = now.name;
+  const to = types.name(now);
+  const quoted = quoteIdentifier(column);
+  return {
+    code: 'COLUMN_TYPE_UNSUITABLE',
+    column,
+    from: declared,
+    to,
+    text: `${table}: the column ${column} is ${to} now, and was ${declared}, and the store keeps it as ${stored}, which can not take every value of it.`,
+    fix: `ALTER TABLE ${quoteTable(route)} ALTER COLUMN ${quoted} TYPE ${declared} USING ${quoted}::${declared}; or keep the new type: alter the column in the store as \`concord init\` says, run it again, and start both sides again. Then \`concord resume ${table}\`.`,
   };
 }
 

@@ -10,8 +10,8 @@ export const tableExplanations: readonly Explanation[] = [
   {
     code: 'COLUMN_TYPE_UNSUITABLE',
     title: 'A column has a type that its item can not take',
-    meaning: `The item has an Avro type, and no value of the column's type would fit it. ${parked}`,
-    remedy: `Alter the column back, as the message says, or map the item to another column in the configuration and start the side again. ${thenResume}`,
+    meaning: `The item has an Avro type, and no value of the column's type would fit it; or the table is mirrored, and the store's column does not take every value of the new type. ${parked}`,
+    remedy: `Alter the column back, as the message says, or map the item to another column in the configuration and start the side again. The new type of a mirrored column can be kept, too: \`concord init\` says which columns of the store are to be altered; once they are, run it again and start both sides again. ${thenResume}`,
   },
   {
     code: 'COLUMN_DROPPED',

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { freePort } from '../local/ports.ts';
+import { createHelpers, insertReferenceData } from './registration-rows.fixture.ts';
+import { Rig, until } from './rig.fixture.ts';
+
+interface StatusDocument {
+  readonly problems: readonly { readonly code: string; readonly text: string; readonly remedy: string }[];
+}
+
+/** A column of a mirrored table gets a type that the store's column does not take, while everything runs. */
+describe('a mirrored table whose column changes its type', () => {
+  let rig: Rig;
+  const table = 'sales.orders';
+
+  beforeAll(async () => {
+    const taken = new Set<number>();
+    const [registrationPort, meteringPort] = [await freePort(taken), await freePort(taken)];
+    rig = await Rig.create(
+      inject('stack'),
+      { http: { registrationPort, meteringPort } },
+      {
+        orders: { kind: 'mirror', schema: 'sales', table: 'orders' },
+        parcels: { kind: 'mirror', schema: 'sales', table: 'parcels' },
+      },
+    );
+    await rig.registration.query(`CREATE SCHEMA sales; CREATE TYPE sales.state AS ENUM ('new', 'done');
+      CREATE TABLE sales.orders (id int PRIMARY KEY, total numeric, code varchar(5), tags int[], state sales.state, pieces int);
+      CREATE TABLE sales.parcels (id int PRIMARY KEY);
+      INSERT INTO sales.orders VALUES (1, 1.50, 'a', '{1}', 'new', 1), (2, 2, 'b', NULL, NULL, 2)`);
+    await createHelpers(rig.registration);
+    await insertReferenceData(rig.registration);
+    await rig.init();
+    rig.start('registration');
+    rig.start('metering');
+    await expectAgreement();
+  });
+
+  afterAll(async () => {
+    await rig.stop();
+  });
+
+  const sql = (text: string): Promise<unknown> => rig.registration.query(text);
+
+  async function expectAgreement(): Promise<void> {
+    const rows = 'SELECT id, total::text, code, tags::text, state::text, pieces::text FROM';
+    const { rows: there } = await rig.registration.query(`${rows} sales.orders ORDER BY id`);
+    await until(
+      'the store has the same rows',
+      async () => (await rig.metering.query(`${rows} mirror."sales.orders" ORDER BY id`)).rows,
+      (found) => JSON.stringify(found) === JSON.stringify(there),
+      30_000,
+    );
+  }
+
+  async function expectOthersGoOn(parcel: number): Promise<void> {
+    await sql(`INSERT INTO sales.parcels VALUES (${parcel})`);
+    await until(
+      'the other table goes on',
+      async () => (await rig.metering.query(`SELECT id FROM mirror."sales.parcels" WHERE id = ${parcel}`)).rows,
+      (found) => found.length === 1,
+      30_000,
+    );
+  }
+
+  async function expectParked(text: string): Promise<string> {
+    const { problems } = await until(
+      'status tells that the table is parked, and nothing else',
+      async () => JSON.parse((await rig.command('status', '--json')).stdout) as StatusDocument,
+      (status) => status.problems.length === 1 && status.problems[0]?.code === 'COLUMN_TYPE_UNSUITABLE',
+      30_000,
+    );
+    expect(problems[0]?.text).toContain(text);
+    return problems[0]?.remedy ?? '';
+  }
+
+  async function resume(): Promise<void> {
+    const { status, stdout, stderr } = await rig.command('resume', table);
+    expect([status, stdout + stderr]).toEqual([0, expect.any(String)]);
+  }
+
+  async function restart(): Promise<void> {
+    for (const side of ['registration', 'metering'] as const) {
+      await rig.kill(side);
+      rig.start(side);
+    }
+  }
+
+  test.each([
+    ['a number becomes text', 'ALTER total TYPE text', 3],
+    ['a number gets a size', 'ALTER total TYPE numeric(12, 2)', 0],
+    ['an integer is widened', 'ALTER pieces TYPE bigint', 3],
+    ['a text is widened', 'ALTER code TYPE varchar(6)', 3],
+    ['an array is of something else', 'ALTER tags TYPE text[] USING tags::text[]', 3],
+    ['what is text in the store becomes another text', 'ALTER state TYPE text', 0],
+  ])('is judged beforehand: %s', async (_title, action, expected) => {
+    const { status, stdout } = await rig.command('schemas', 'plan-ddl', `ALTER TABLE ${table} ${action}`);
+    expect([status, stdout]).toEqual([expected, expect.any(String)]);
+  });
+
+  test('is parked alone, also over a restart, and goes on without loss once the type is altered back', async () => {
+    await sql(`ALTER TABLE ${table} ALTER total TYPE text`);
+    await sql(`INSERT INTO ${table} (id, total, code) VALUES (3, 'about three', 'c'), (4, '4.0', 'd')`);
+    await sql(`UPDATE ${table} SET total = 'none', pieces = 5 WHERE id = 1`);
+    await expectOthersGoOn(1);
+    const remedy = await expectParked(
+      'sales.orders: the column total is text now, and was numeric, and the store keeps it as numeric',
+    );
+    expect(remedy).toContain('ALTER TABLE "sales"."orders" ALTER COLUMN "total" TYPE numeric USING "total"::numeric');
+    expect((await rig.command('resume', table)).status).not.toBe(0);
+
+    await restart();
+    await expectOthersGoOn(2);
+    await sql(`UPDATE ${table} SET total = '33.30' WHERE id = 3; UPDATE ${table} SET total = NULL WHERE id = 1`);
+    await sql(`ALTER TABLE ${table} ALTER total TYPE numeric USING total::numeric`);
+    await sql(`INSERT INTO ${table} (id, total) VALUES (5, 5.50)`);
+    await resume();
+    await expectAgreement();
+    await expectOthersGoOn(3);
+  });
+
+  test('keeps the new type once the column is altered in the store, too', async () => {
+    await sql(`ALTER TABLE ${table} ALTER code TYPE varchar(20)`);
+    await sql(`UPDATE ${table} SET code = 'longer than five' WHERE id = 2`);
+    await expectOthersGoOn(4);
+    await expectParked('the column code is character varying(20) now, and was character varying(5)');
+    const { status, stdout } = await rig.command('init');
+    expect(status).toBe(0);
+    const statements = [...stdout.matchAll(/kept as registered: .*(ALTER TABLE .*;)/gu)].map(([, found]) => found);
+    expect(statements).toHaveLength(2);
+    await restart();
+    await expectParked('the column code is character varying(20) now');
+
+    for (const statement of statements) await rig.metering.query(statement ?? '');
+    await rig.init();
+    await restart();
+    await expectOthersGoOn(5);
+    await resume();
+    await expectAgreement();
+  });
+});
