@@ -15,6 +15,7 @@ import type { Settings } from './settings.ts';
 import { type SideStatus, statusForm } from './sides/status-document.ts';
 import type { Problem, Proof, Status, TopicStatus } from './status-model.ts';
 import { printStatus, tellWal } from './status-page.ts';
+import { untoldColumns } from './untold-columns.ts';
 
 export function statusCommand(): Command {
   return withCommonOptions(
@@ -53,6 +54,7 @@ export async function readStatus(options: CommonOptions): Promise<Status> {
   const sides = { registration, metering };
   const pids = pidsOf(options, sides, problems);
   for (const [name, side] of Object.entries(sides)) if (side !== null) problems.push(...problemsOfSide(name, side));
+  if (registration !== null) problems.push(...((await attempt(() => untoldColumns(settings, registration))) ?? []));
   const [balance, counts] = [await attempt(() => readBalance(settings)), await attempt(() => readCounts(settings))];
   return {
     pids,

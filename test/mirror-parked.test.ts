@@ -7,8 +7,8 @@ interface StatusDocument {
   readonly problems: readonly { readonly code: string; readonly text: string; readonly remedy: string }[];
 }
 
-/** A column of a mirrored table gets a type that the store's column does not take, while everything runs. */
-describe('a mirrored table whose column changes its type', () => {
+/** ALTER TABLE on a mirrored table while everything runs: a type that the store's column does not take, a new column. */
+describe('a mirrored table whose columns change', () => {
   let rig: Rig;
   const table = 'sales.orders';
 
@@ -62,16 +62,22 @@ describe('a mirrored table whose column changes its type', () => {
     );
   }
 
-  async function expectParked(text: string): Promise<string> {
+  async function readStatus(): Promise<StatusDocument> {
+    return JSON.parse((await rig.command('status', '--json')).stdout) as StatusDocument;
+  }
+
+  async function expectProblem(code: string, text: string): Promise<string> {
     const { problems } = await until(
-      'status tells that the table is parked, and nothing else',
-      async () => JSON.parse((await rig.command('status', '--json')).stdout) as StatusDocument,
-      (status) => status.problems.length === 1 && status.problems[0]?.code === 'COLUMN_TYPE_UNSUITABLE',
+      'status tells of the table, and of nothing else',
+      readStatus,
+      (status) => status.problems.length === 1 && status.problems[0]?.code === code,
       30_000,
     );
     expect(problems[0]?.text).toContain(text);
     return problems[0]?.remedy ?? '';
   }
+
+  const expectParked = (text: string): Promise<string> => expectProblem('COLUMN_TYPE_UNSUITABLE', text);
 
   async function resume(): Promise<void> {
     const { status, stdout, stderr } = await rig.command('resume', table);
@@ -136,5 +142,28 @@ describe('a mirrored table whose column changes its type', () => {
     await expectOthersGoOn(5);
     await resume();
     await expectAgreement();
+  });
+
+  test('tells that a column was added until the source knows it, and then has its values from before, too', async () => {
+    await sql(`ALTER TABLE ${table} ADD COLUMN colour text DEFAULT 'red'`);
+    await sql(`INSERT INTO ${table} (id, colour) VALUES (20, 'blue')`);
+    await expectAgreement();
+    await expectProblem('COLUMN_ADDED', 'sales.orders has the column colour (text), which the source does not tell');
+    await rig.init();
+    await expectProblem('COLUMN_ADDED', 'colour');
+
+    await rig.kill('registration');
+    await rig.kill('metering');
+    rig.start('metering');
+    rig.start('registration');
+    await expectOthersGoOn(6);
+    expect((await readStatus()).problems).toEqual([]);
+    expect((await rig.command('snapshot', table)).status).toBe(0);
+    await until(
+      'the store has what was in the column before',
+      async () => (await rig.metering.query(`SELECT colour FROM mirror."sales.orders" ORDER BY id`)).rows,
+      (rows) => rows.map(({ colour }: { colour: string | null }) => colour).join() === 'red,red,red,red,red,blue',
+      30_000,
+    );
   });
 });

@@ -49,6 +49,9 @@ export class CapturedTables {
     const { routes, parkedTopic } = parts.context.settings;
     this.#routes = new Map(routes.map((route) => [tableName(route), route]));
     this.#partition = parkedTopic === null ? null : (parts.context.partitions.get(parkedTopic)?.all[0] ?? null);
+    parts.report.mirrored = Object.fromEntries(
+      routes.flatMap((route) => (route.kept === undefined ? [] : [[tableName(route), Object.keys(route.kept)]])),
+    );
     this.#tell();
   }
 

@@ -75,6 +75,8 @@ export interface SourceReport {
   job: ReadJob | null;
   /** The last value that was too large for a record, and how many there were since this process opened the source. */
   leftOut: { readonly text: string; readonly count: number; readonly at: number } | null;
+  /** Mirrored table, `schema.table` → the columns that are told. */
+  mirrored: Readonly<Record<string, readonly string[]>>;
   /** Tables whose changes are parked, `schema.table` each … */
   parked: ParkedTables;
   /** … and those of which the last committed progress record says so. */
@@ -108,6 +110,7 @@ export function newSourceReport(): SourceReport {
     load: {},
     job: null,
     leftOut: null,
+    mirrored: {},
     parked: {},
     parkedTables: [],
   };

@@ -201,6 +201,10 @@ function unmappedNotes(question: ShapeQuestion, mapped: ReadonlySet<string>, bef
   const names = new Set(
     [...before, ...gone.flatMap((column) => renamedTo(question, column) ?? [])].map(({ name }) => name),
   );
+  const absence =
+    route.kept === undefined
+      ? 'no item is mapped to: it does not travel'
+      : 'its schema does not have: it does not travel before `concord init` and a start of both sides';
   return after
     .filter(({ name }) => !names.has(name) && !mapped.has(name))
     .map((column) => ({
@@ -208,7 +212,7 @@ function unmappedNotes(question: ShapeQuestion, mapped: ReadonlySet<string>, bef
       column: column.name,
       from: null,
       to: types.name(column),
-      text: `${tableName(route)} has the column ${column.name} (${types.name(column)}) now, which no item is mapped to: it does not travel.`,
+      text: `${tableName(route)} has the column ${column.name} (${types.name(column)}) now, which ${absence}.`,
       fix: null,
     }));
 }

@@ -34,8 +34,10 @@ export const tableExplanations: readonly Explanation[] = [
   {
     code: 'COLUMN_ADDED',
     title: 'A table has a new column',
-    meaning: 'No item is mapped to it, so it does not travel. Everything goes on.',
-    remedy: 'Nothing needs to be done.',
+    meaning:
+      'No item is mapped to it, so it does not travel, and everything goes on. A mirrored table is to have all columns of its source, so `status` tells of it as long as the source that runs does not know the column.',
+    remedy:
+      'For a table of the flows nothing needs to be done. For a mirrored table run `concord init`, start the metering side again, then the registration side, and run `concord snapshot` with the table: it brings what rows have in the column by now.',
   },
   {
     code: 'COLUMN_TYPE_CHANGED',
