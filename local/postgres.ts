@@ -130,7 +130,7 @@ function settings(port: number): string[] {
     max_replication_slots: '20',
     max_wal_senders: '20',
     max_wal_size: '2GB',
-    shared_buffers: '192MB',
+    shared_buffers: '512MB',
     timezone: 'UTC',
     log_timezone: 'UTC',
   };
