@@ -63,6 +63,7 @@ describe.each(schemaNames)('the compiled reader of %s', (name) => {
         const found = read(embedded(bytes, before), before, before + bytes.length, key);
         expect({ ...found }).toEqual({ ...(type.fromBuffer(bytes) as object) });
       }),
+      { numRuns: 40 },
     );
   });
 
@@ -73,6 +74,7 @@ describe.each(schemaNames)('the compiled reader of %s', (name) => {
         expect(() => read(embedded(bytes, 3), 3, 3 + cut, '')).toThrow(Error);
         expect(() => read(embedded(bytes, 3), 3, 3 + bytes.length + 1, '')).toThrow(Error);
       }),
+      { numRuns: 40 },
     );
   });
 });
