@@ -209,13 +209,37 @@ describe('a second store', () => {
     return digests;
   }
 
+  async function kindsOf(name: string): Promise<Record<string, string>> {
+    const url = new URL(rig.meteringUrl);
+    url.pathname += `_replay_${name}`;
+    const client = new pg.Client({ connectionString: url.href });
+    await client.connect();
+    const { rows } = await client.query<{ code: string; kind: string }>(
+      `SELECT DISTINCT code, record_type AS kind FROM metering.rejection, unnest(rule_codes) AS code ORDER BY 1`,
+    );
+    await client.end();
+    return Object.fromEntries(rows.map(({ code, kind }) => [code, kind]));
+  }
+
   test('says what another rule book would have refused, and what not', async () => {
     const rules = path.join(directory, 'rules.yaml');
-    writeFileSync(rules, 'contractReferenceMax: 3\ndisabled: [GSP_GROUP_DISTRIBUTOR, GSP_GROUP_UNKNOWN]\n');
+    writeFileSync(
+      rules,
+      `contractReferenceMax: 3
+disabled: [GSP_GROUP_DISTRIBUTOR]
+dispositions: {GSP_GROUP_UNKNOWN: warn, PARTICIPANT_UNKNOWN: error, CONTRACT_FORMAT: rejection}
+`,
+    );
     const { status, report } = await replay('--into', 'strict', '--rules', rules);
     expect(status).toBe(3);
     const points = report.tables.find(({ table }) => table === 'metering_point');
-    expect(Object.keys(points?.causes ?? {}).join()).toMatch(/not refused by [A-Z_, ]+ any more/);
+    expect(Object.keys(points?.causes ?? {}).join()).toContain('not refused by GSP_GROUP_UNKNOWN any more');
+    // Held by the live rules until the participant came, then let go: an error is never let go.
+    expect(report.outcomes[`${rig.registrationPrefix}.metering-point rejected`]).toEqual([
+      expect.any(Number),
+      expect.any(Number),
+    ]);
+    expect(await kindsOf('strict')).toEqual({ CONTRACT_FORMAT: 'rejection', PARTICIPANT_UNKNOWN: 'error' });
     const appointments = report.tables.find(({ table }) => table === 'appointment');
     // 'C' and three digits are more than three characters.
     expect(Object.keys(appointments?.causes ?? {})).toEqual([expect.stringMatching(/^refused by CONTRACT_FORMAT/)]);

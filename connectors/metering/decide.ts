@@ -15,6 +15,7 @@ import type {
   Subject,
   Verdict,
 } from './rules/contract.ts';
+import { codesWaitingForPoint } from './rules/dispositions.ts';
 import { codesReadingReference } from './rules/reading-reference.ts';
 import { expire, heldCodes, settleHeld, type Settlement, settleRejected } from './settle.ts';
 import { waitsForValues } from './unsent.ts';
@@ -35,9 +36,6 @@ export interface DecideRules {
   readonly judge: Judge;
   readonly parameters: RuleParameters;
 }
-
-/** What waits for what Flow 1 says of the MPAN. */
-const pointCodes: readonly string[] = ['METERING_POINT_UNKNOWN', 'SUPPLIER_MISMATCH'];
 
 /**
  * Judges the events of one lane batch against a state and gathers what follows. No I/O and no clock: the same units on
@@ -94,7 +92,7 @@ export class Decider implements UnitCourt {
   /** What waited for the metering point is judged again: the appointments of its MPAN. */
   private pointChanged(mpan: MpanState, decision: Decision): void {
     for (const { state, held } of waitingOf(mpan.byId.values())) {
-      if (heldCodes(held).some((code) => pointCodes.includes(code))) this.again(state, held, decision);
+      if (heldCodes(held).some((code) => codesWaitingForPoint.includes(code))) this.again(state, held, decision);
     }
   }
 

@@ -144,6 +144,8 @@ export interface RuleParameters {
   > | null;
   /** Codes that are switched off. */
   readonly disabled: readonly string[];
+  /** Code → what its breach means here, where that is other than what the rule book says. */
+  readonly dispositions: Readonly<Record<string, Disposition>>;
 }
 
 /** Everything a rule may look at besides the record. Pure data and pure functions. */

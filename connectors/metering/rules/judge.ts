@@ -35,6 +35,9 @@ interface Plan {
 
 type Plans = Readonly<Record<Entity, Plan>>;
 
+/** What the parameters say of which rules run, and of what their breach means. */
+type Weighing = Pick<RuleParameters, 'disabled' | 'dispositions'>;
+
 // Error beats rejection beats hold.
 const weights: Readonly<Record<Disposition, number>> = { error: 3, rejection: 2, hold: 1, warn: 0 };
 const kindOfWeight: readonly Verdict['kind'][] = ['accept', 'hold', 'rejection', 'error'];
@@ -42,8 +45,12 @@ const kindOfWeight: readonly Verdict['kind'][] = ['accept', 'hold', 'rejection',
 const accepted: Verdict = Object.freeze({ kind: 'accept', stage: null, broken: nothing, warnings: nothing });
 const notOurs: Verdict = Object.freeze({ kind: 'not-ours', stage: null, broken: nothing, warnings: nothing });
 
-function planFor(entity: Entity, disabled: readonly string[]): Plan {
+function planFor(entity: Entity, { disabled, dispositions }: Weighing): Plan {
   const rules = ruleBook.filter((rule) => rule.entities.includes(entity) && !disabled.includes(rule.code));
+  const planned = (rule: Rule): PlannedRule => {
+    const disposition = dispositions[rule.code] ?? rule.disposition;
+    return { rule, isWarning: disposition === 'warn', weight: weights[disposition] };
+  };
   const staged = (chosen: readonly Rule[]): readonly PlannedStage[] =>
     stages
       .map((stage) => ({ stage, rules: chosen.filter((rule) => rule.stage === stage).map(planned) }))
@@ -55,28 +62,31 @@ function planFor(entity: Entity, disabled: readonly string[]): Plan {
   };
 }
 
-function planned(rule: Rule): PlannedRule {
-  return { rule, isWarning: rule.disposition === 'warn', weight: weights[rule.disposition] };
-}
-
-function plansFor(disabled: readonly string[]): Plans {
+function plansFor(weighing: Weighing): Plans {
   return {
-    metering_point: planFor('metering_point', disabled),
-    appointment: planFor('appointment', disabled),
-    meter_asset: planFor('meter_asset', disabled),
+    metering_point: planFor('metering_point', weighing),
+    appointment: planFor('appointment', weighing),
+    meter_asset: planFor('meter_asset', weighing),
   };
 }
 
-const everyRule = plansFor([]);
+const everyRule = plansFor({ disabled: [], dispositions: {} });
 const plansByParameters = new WeakMap<RuleParameters, Plans>();
+/** A process judges by one rule book nearly always: it is found without a look-up. */
+let latest: { readonly parameters: RuleParameters; readonly plans: Plans } | null = null;
+
+function madePlans(parameters: RuleParameters): Plans {
+  const isTheBook = parameters.disabled.length === 0 && Object.keys(parameters.dispositions).length === 0;
+  const plans = isTheBook ? everyRule : plansFor(parameters);
+  plansByParameters.set(parameters, plans);
+  return plans;
+}
 
 function plansOf(parameters: RuleParameters): Plans {
-  if (parameters.disabled.length === 0) return everyRule;
-  const known = plansByParameters.get(parameters);
-  if (known !== undefined) return known;
-  const made = plansFor(parameters.disabled);
-  plansByParameters.set(parameters, made);
-  return made;
+  if (latest?.parameters === parameters) return latest.plans;
+  const plans = plansByParameters.get(parameters) ?? madePlans(parameters);
+  latest = { parameters, plans };
+  return plans;
 }
 
 /**

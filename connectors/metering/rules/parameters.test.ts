@@ -22,6 +22,7 @@ describe('the parameters of the rules', () => {
       lineLossFactorMax: 2,
       contracts: null,
       disabled: [],
+      dispositions: {},
     });
   });
 
@@ -32,6 +33,12 @@ describe('the parameters of the rules', () => {
 
   it.each([
     [{ disabled: ['MPAN_CHEKDIGIT'] }, ['disabled.0: "MPAN_CHEKDIGIT" is no rule → did you mean MPAN_CHECK_DIGIT?']],
+    [
+      { disabled: ['APPOINTMENT_OVERLAP'] },
+      [
+        'disabled.0: APPOINTMENT_OVERLAP can not be switched off: the store holds one metering service a day and could not be written → take it out',
+      ],
+    ],
     [{ services: { MSS: ['msva'] } }, ['services.MSS.0: is not an MPID → write four of A–Z and 0–9, such as MSVA']],
     [
       { registrationServices: {} },

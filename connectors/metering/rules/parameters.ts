@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { RuleParameters } from './contract.ts';
-import { ruleBook, ruleOf } from './rule-book.ts';
-import { nearestOf } from './suggestion.ts';
+import { dispositionsSchema, problemOfDisabling } from './dispositions.ts';
 import { parseIsoDay, quoted } from './wording.ts';
 
 const mpid = z.string().regex(/^[A-Z0-9]{4}$/, 'is not an MPID → write four of A–Z and 0–9, such as MSVA');
@@ -54,13 +53,8 @@ const contract = z
   });
 
 const ruleCode = z.string().superRefine((code, refinement) => {
-  if (ruleOf(code) !== null) return;
-  const near = nearestOf(
-    code,
-    ruleBook.map((rule) => rule.code),
-  );
-  const hint = near === null ? 'see `concord rules list`' : `did you mean ${near}?`;
-  refinement.addIssue({ code: 'custom', message: `${quoted(code)} is no rule → ${hint}` });
+  const problem = problemOfDisabling(code);
+  if (problem !== null) refinement.addIssue({ code: 'custom', message: problem });
 });
 
 /** What configuration says about judging, with the embedded defaults. Dates are ISO in the file, day numbers after it. */
@@ -111,6 +105,20 @@ export const parametersSchema = z
         'Contracts by supplier MPID: for each its `reference`, `from` and `to` (ISO dates, both inclusive; `to` may be left out). Without a list CONTRACT_UNKNOWN is off.',
       ),
     disabled: z.array(ruleCode).default([]).describe('Codes of rules that are switched off.'),
+    dispositions: dispositionsSchema
+      .default({})
+      .describe(
+        'What the breach of a rule means, where it is to be other than the rule book says (`concord rules list`): error, rejection, hold or warn, by code.',
+      ),
+  })
+  .superRefine(({ disabled, dispositions }, refinement) => {
+    for (const code of disabled.filter((one) => one in dispositions)) {
+      refinement.addIssue({
+        code: 'custom',
+        path: ['dispositions', code],
+        message: `${code} is in \`disabled\`, too → take it out of one of the two`,
+      });
+    }
   })
   .refine((parameters) => parameters.lineLossFactorMin <= parameters.lineLossFactorMax, {
     path: ['lineLossFactorMin'],
