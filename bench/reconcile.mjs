@@ -6,16 +6,12 @@
 // Both digests are what one writes by hand: every item of metering_point hashed as a record, and added up. A round is both
 // of them, one after the other, and then one reconcile over everything; what counts is the median of the rounds' ratios, so
 // that a machine that is busy now and then slows both.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const rowsAtOnce = 50_000;
+import { concordIn, insertPoints, vacuum } from './reconcile-rig.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -28,21 +24,7 @@ const { values: options } = parseArgs({
 
 const dataDir = options.running ?? options['data-dir'] ?? mkdtempSync(path.join(tmpdir(), 'concord-bench-'));
 const isOwn = options.running === undefined;
-const concord = (...words) => {
-  try {
-    return run(words);
-  } catch (error) {
-    // Differences are something to act on, and as much work.
-    if (error.status === 3) return error.stdout;
-    throw new Error(`concord ${words.join(' ')} ended with ${error.status}`);
-  }
-};
-const run = (words) =>
-  execFileSync(process.execPath, [path.join(root, 'dist/cli/concord.js'), ...words, '--data-dir', dataDir], {
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+const concord = concordIn(dataDir);
 
 try {
   if (isOwn) concord('up', '--detach', '--sample', '100');
@@ -60,27 +42,10 @@ try {
   }
 }
 
-/** Copies of one good metering point under MPANs with a right check digit. */
 async function fill(registration, metering, rows) {
-  const { rows: columns } = await registration.query(
-    `SELECT attname AS name FROM pg_attribute WHERE attrelid = 'registration.metering_point'::regclass AND attnum > 1 AND NOT attisdropped ORDER BY attnum`,
-  );
-  const names = columns.map(({ name }) => name).join(', ');
-  const { rows: models } = await metering.query('SELECT mpan_core FROM metering.metering_point ORDER BY 1 LIMIT 1');
-  const [{ mpan_core: model }] = models;
-  await registration.query(`CREATE OR REPLACE FUNCTION pg_temp.mpan(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT stem || ((SELECT sum(substr(stem, i::int, 1)::int * p) FROM unnest(ARRAY[3,5,7,13,17,19,23,29,31,37,41,43]) WITH ORDINALITY AS w(p, i)) % 11 % 10)::text
-    FROM (SELECT '${model.slice(0, 2)}' || lpad(n::text, 10, '0') AS stem) s $$`);
-  for (let from = 1; from <= rows; from += rowsAtOnce) {
-    await registration.query(
-      `INSERT INTO registration.metering_point (mpan_core, ${names}) SELECT pg_temp.mpan(n), ${names}
-       FROM registration.metering_point, generate_series($1::bigint, $2::bigint) AS n WHERE mpan_core = $3 ON CONFLICT DO NOTHING`,
-      [from, Math.min(rows, from + rowsAtOnce - 1), model],
-    );
-  }
+  await insertPoints(registration, metering, rows);
   concord('reconcile', '--json', '--patience', '600');
-  await registration.query('VACUUM ANALYZE registration.metering_point');
-  await metering.query('VACUUM ANALYZE metering.metering_point');
+  await vacuum(registration, metering);
 }
 
 async function measure(registration, metering, runs) {

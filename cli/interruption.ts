@@ -4,3 +4,21 @@ export function untilInterrupted(): AbortSignal {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort());
   return interruption.signal;
 }
+
+/** Somebody stopped the command before it could say anything. No fault: the message is what the person reads. */
+export class Interrupted extends Error {
+  override name = 'Interrupted';
+}
+
+const graceMs = 2_000;
+
+/** After an interruption the process ends within moments, even when a server that was asked something does not answer. */
+export function endSoon(signal: AbortSignal): void {
+  const end = (): void => {
+    setTimeout(() => {
+      process.stderr.write('Interrupted, without waiting for a server that does not answer.\n');
+      process.exit(typeof process.exitCode === 'number' ? process.exitCode : 1);
+    }, graceMs).unref();
+  };
+  signal.addEventListener('abort', end, { once: true });
+}

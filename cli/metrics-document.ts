@@ -81,6 +81,10 @@ groups:
       - alert: ConcordUnproved
         expr: concord_reconcile_last_pass_age_seconds > 26 * 3600
         annotations: { summary: 'No reconcile has passed for more than a day. Does concord reconcile --every still run? See concord reconcile history.' }
+      - alert: ConcordReconcileFails
+        expr: concord_reconcile_failed_in_a_row > 2
+        for: 5m
+        annotations: { summary: 'Reconcile can not compare, again and again. concord reconcile history has the code of each run, concord explain what to do.' }
       - alert: ConcordUnexplained
         expr: concord_reconcile_unexplained_rows > 0
         annotations: { summary: 'The last reconcile found rows that nothing explains. concord reconcile --repair shows what would correct them.' }

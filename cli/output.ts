@@ -2,6 +2,7 @@ import { Fault } from '../runtime/fault.ts';
 import { ConfigurationError } from '../runtime/configuration.ts';
 import { maskDigits } from '../runtime/mask.ts';
 import { explanationOf } from '../runtime/codes.ts';
+import { Interrupted } from './interruption.ts';
 
 /** Exit codes of every command (contract). */
 export const exit = { done: 0, fault: 1, usage: 2, found: 3 } as const;
@@ -56,6 +57,10 @@ export function explainFailure(error: unknown): number {
   if (error instanceof ConfigurationError || error instanceof UsageError) {
     say(error.message);
     return exit.usage;
+  }
+  if (error instanceof Interrupted) {
+    say(error.message);
+    return exit.fault;
   }
   if (error instanceof Fault) {
     say(`${error.code}: ${error.message}`);

@@ -6,7 +6,9 @@ import type { EventsBalance } from '../reconcile/report.ts';
 import { monotonicMs, nowMs } from '../runtime/clock.ts';
 import { Fault } from '../runtime/fault.ts';
 import { createLog } from '../runtime/log.ts';
+import { maskDigits } from '../runtime/mask.ts';
 import { readBalance } from './balance.ts';
+import { Interrupted } from './interruption.ts';
 import { readProgress } from './progress.ts';
 import type { Settings } from './settings.ts';
 
@@ -16,14 +18,39 @@ export interface KeptRun {
   readonly proof: Proof;
 }
 
-/** One comparison, which is kept whatever its end. */
+/** A run that could say nothing, as it is kept. */
+export interface FailedRun {
+  /** When it began. */
+  readonly at: Date;
+  readonly seconds: number;
+  readonly code: string;
+  readonly text: string;
+}
+
+/** One comparison, which is kept whatever its end: one that failed where the store can be reached. */
 export async function runReconcile(
   settings: Settings,
   wanted: ReconcileSettings,
   tell: (text: string) => void,
   signal: AbortSignal,
 ): Promise<KeptRun> {
-  const startedAt = { wall: nowMs(), monotonic: monotonicMs() };
+  const begin = beginning();
+  try {
+    return await compareAndKeep(settings, wanted, tell, signal);
+  } catch (error) {
+    // What can not be kept is told by the failure itself.
+    if (error instanceof Fault) await keepFailed(wanted, failedRun(begin, error)).catch(() => {});
+    throw error;
+  }
+}
+
+/** One comparison, which is kept when it could say something. */
+export async function compareAndKeep(
+  settings: Settings,
+  wanted: ReconcileSettings,
+  tell: (text: string) => void,
+  signal: AbortSignal,
+): Promise<KeptRun> {
   try {
     const proof = await reconcile(wanted, {
       progress: () => progressOf(settings),
@@ -37,21 +64,33 @@ export async function runReconcile(
     const runId = await keepRun(wanted.metering, wanted.source, scope, proof);
     return { runId, proof };
   } catch (error) {
-    await keepFaulty(wanted, startedAt, error);
+    // Its sessions were cut under it, which looks like a server that went away.
+    if (signal.aborted) throw new Interrupted('Interrupted: this comparison says nothing, and leaves nothing behind.');
     throw error;
   }
 }
 
-/** A run that failed is kept where the store can be reached; that it can not is told by the failure itself. */
-async function keepFaulty(
-  { metering, source }: ReconcileSettings,
-  startedAt: { readonly wall: number; readonly monotonic: number },
-  error: unknown,
-): Promise<void> {
-  if (!(error instanceof Fault)) return;
-  const seconds = (monotonicMs() - startedAt.monotonic) / 1000;
-  const failure = { at: new Date(startedAt.wall), seconds, code: error.code, text: error.message };
-  await keepFailure(metering, source, failure).catch(() => {});
+export interface Beginning {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
+export function beginning(): Beginning {
+  return { wallMs: nowMs(), monotonicMs: monotonicMs() };
+}
+
+/** Whatever ended it: what is no fault is a bug, and a loop goes on over that as well. */
+export function failedRun(begin: Beginning, error: unknown): FailedRun {
+  const [code, text] =
+    error instanceof Fault
+      ? [error.code, error.message]
+      : ['RECONCILE_UNEXPECTED', error instanceof Error ? (error.stack ?? error.message) : String(error)];
+  const seconds = (monotonicMs() - begin.monotonicMs) / 1000;
+  return { at: new Date(begin.wallMs), seconds, code, text: maskDigits(text) };
+}
+
+export async function keepFailed({ metering, source }: ReconcileSettings, failed: FailedRun): Promise<void> {
+  await keepFailure(metering, source, failed);
 }
 
 async function progressOf(settings: Settings): Promise<SourceProgress> {

@@ -24,6 +24,8 @@ export interface TopicStatus {
 export interface Proof {
   readonly lastPassAt: string | null;
   readonly unexplained: number | null;
+  /** Runs that could not compare, since the last that could. */
+  readonly failedInARow: number;
 }
 
 export interface Status {

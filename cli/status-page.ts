@@ -74,7 +74,12 @@ function printProof({ proof, verifiedThrough }: Status): void {
   const open = proof.unexplained ?? 0;
   const found =
     open === 0 ? '' : `; the last run could not explain ${open.toLocaleString('en-GB')} row${open === 1 ? '' : 's'}`;
-  print(`  ${when}${found}`);
+  const { failedInARow } = proof;
+  const failed =
+    failedInARow === 0
+      ? ''
+      : `; ${failedInARow === 1 ? 'the last run' : `the last ${failedInARow} runs`} could not compare: \`concord reconcile history\` says why`;
+  print(`  ${when}${found}${failed}`);
 }
 
 /** The budget of WAL, where there is one; whether a failover would be safe; what is read because it was asked for. */

@@ -223,10 +223,10 @@ async function readCounts(settings: Settings): Promise<Counts> {
 }
 
 async function readProof({ metering, registration }: Settings): Promise<Proof> {
-  const { lastPassMs, unexplained } = await withDatabase(metering.database, 'concord status', (client) =>
+  const { lastPassMs, unexplained, failedInARow } = await withDatabase(metering.database, 'concord status', (client) =>
     readProofFigures(client, registration.name),
   );
-  return { lastPassAt: lastPassMs === null ? null : new Date(lastPassMs).toISOString(), unexplained };
+  return { lastPassAt: lastPassMs === null ? null : new Date(lastPassMs).toISOString(), unexplained, failedInARow };
 }
 
 function problem(code: string, text: string, remedy: string): Problem {

@@ -84,6 +84,8 @@ export interface ProofFigures {
   readonly lastPassMs: number | null;
   /** Of the last run that could say something. */
   readonly unexplained: number | null;
+  /** Runs that failed since the last that could say something. */
+  readonly failedInARow: number;
   /** Table → LSN, as a number. */
   readonly verified: ReadonlyMap<string, number>;
   /** Verdict → runs. */
@@ -105,6 +107,11 @@ export async function readProofFigures(client: Queryable, source: string): Promi
      ORDER BY run_id DESC LIMIT 1`,
     [source],
   );
+  const failed = await client.query<{ runs: number }>(
+    `SELECT count(*)::int AS runs FROM metering.reconcile_run WHERE source = $1 AND verdict = 'failed'
+       AND run_id > coalesce((SELECT max(run_id) FROM metering.reconcile_run WHERE source = $1 AND verdict <> 'failed'), 0)`,
+    [source],
+  );
   const verified = await client.query<{ table_name: string; lsn: string }>(
     'SELECT table_name, lsn::text AS lsn FROM metering.verified_through WHERE source = $1 ORDER BY table_name',
     [source],
@@ -112,6 +119,7 @@ export async function readProofFigures(client: Queryable, source: string): Promi
   return {
     lastPassMs: runs.rows.find(({ verdict }) => verdict === 'agree')?.last?.getTime() ?? null,
     unexplained: last.rows[0]?.unexplained ?? null,
+    failedInARow: failed.rows[0]?.runs ?? 0,
     verified: new Map(verified.rows.map((row) => [row.table_name, Number(row.lsn)])),
     runs: new Map(runs.rows.map((row) => [row.verdict, row.runs])),
   };

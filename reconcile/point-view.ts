@@ -200,7 +200,7 @@ export class PointView {
 
   async #onStore<T>(act: (sessions: SnapshotSessions) => Promise<T>): Promise<T> {
     const { metering, workers, source } = this.#settings;
-    const sessions = await SnapshotSessions.open(metering, workers, [], 0);
+    const sessions = await SnapshotSessions.open(metering, workers, [], 0, this.#dependencies.signal);
     try {
       const { rows } = await sessions.first.query<{ generation: number }>(
         'SELECT max(generation) AS generation FROM metering.applied_position WHERE source = $1',
@@ -257,7 +257,9 @@ export async function onPoint<T>(
   progress: SourceProgress,
   act: (view: PointView) => Promise<T>,
 ): Promise<T> {
-  const point = await takePoint(settings.registration, tables, settings.workers, progress.generation);
+  const { signal } = dependencies;
+  signal?.throwIfAborted();
+  const point = await takePoint(settings.registration, tables, settings.workers, progress.generation, signal);
   try {
     const sources = await sourceSides(settings, tables, point);
     return await act(new PointView(settings, dependencies, progress, point, sources));

@@ -25,12 +25,14 @@ export async function takePoint(
   tables: readonly ReconciledTable[],
   workers: number,
   generation: number,
+  signal?: AbortSignal,
 ): Promise<Point> {
   await refuseStandby(database);
   const sessions = await openPatiently(
     database,
     workers,
     tables.map(({ route }) => quoteTable(route)),
+    signal,
   );
   try {
     const lsn = await mark(database);
@@ -59,10 +61,11 @@ async function openPatiently(
   database: DatabaseSettings,
   workers: number,
   lock: readonly string[],
+  signal: AbortSignal | undefined,
 ): Promise<SnapshotSessions> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await SnapshotSessions.open(database, workers, lock, lockTimeoutMs);
+      return await SnapshotSessions.open(database, workers, lock, lockTimeoutMs, signal);
     } catch (error) {
       if (!isLockTimeout(error)) throw error;
       if (attempt === lockAttempts) {

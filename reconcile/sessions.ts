@@ -1,5 +1,12 @@
 import pg from 'pg';
-import { type DatabaseSettings, clientConfigOf, databaseFault } from '../runtime/postgres.ts';
+import {
+  type DatabaseSettings,
+  clientConfigOf,
+  cutClient,
+  databaseFault,
+  endClient,
+  withDatabase,
+} from '../runtime/postgres.ts';
 
 export const applicationName = 'concord reconcile';
 
@@ -23,15 +30,56 @@ export async function openSession(database: DatabaseSettings): Promise<pg.Client
   return client;
 }
 
+/**
+ * What an interruption does to sessions, whatever they do just then: a query over millions of rows is not waited for, and the
+ * server does not go on with it for nobody.
+ */
+class Cut {
+  readonly #database: DatabaseSettings;
+  readonly #clients: readonly pg.Client[];
+  readonly #pids: number[] = [];
+  readonly #signal: AbortSignal | undefined;
+  #done: Promise<unknown> = Promise.resolve();
+
+  constructor(database: DatabaseSettings, clients: readonly pg.Client[], signal: AbortSignal | undefined) {
+    this.#database = database;
+    this.#clients = clients;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#cut, { once: true });
+  }
+
+  async knows(client: pg.Client): Promise<void> {
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    this.#pids.push(...rows.map(({ pid }) => pid));
+  }
+
+  /** The sessions have ended by themselves. */
+  async over(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#cut);
+    await this.#done;
+  }
+
+  readonly #cut = (): void => {
+    for (const client of this.#clients) cutClient(client);
+    const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY ($1::int[]) AND application_name = $2`;
+    // A server that can not be told any more finds out by itself that nobody listens.
+    this.#done = withDatabase(this.#database, applicationName, (client) =>
+      client.query(end, [this.#pids, applicationName]),
+    ).catch(() => {});
+  };
+}
+
 /** Sessions that all see one snapshot, until they are closed. */
 export class SnapshotSessions {
+  readonly #cut: Cut;
   readonly clients: readonly pg.Client[];
   /** PostgreSQL's text of the snapshot. */
   readonly snapshot: string;
   /** The server's time when it was taken. */
   readonly at: Date;
 
-  private constructor(clients: readonly pg.Client[], snapshot: string, at: Date) {
+  private constructor(cut: Cut, clients: readonly pg.Client[], snapshot: string, at: Date) {
+    this.#cut = cut;
     this.clients = clients;
     this.snapshot = snapshot;
     this.at = at;
@@ -47,8 +95,10 @@ export class SnapshotSessions {
     count: number,
     lock: readonly string[],
     lockTimeoutMs: number,
+    signal?: AbortSignal,
   ): Promise<SnapshotSessions> {
     const clients: pg.Client[] = [];
+    const cut = new Cut(database, clients, signal);
     const locks =
       lock.length === 0
         ? ''
@@ -56,6 +106,7 @@ export class SnapshotSessions {
     try {
       const first = await openSession(database);
       clients.push(first);
+      await cut.knows(first);
       await first.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${locks}`);
       const { rows } = await first.query<{ snapshot: string; id: string; at: Date }>(
         'SELECT pg_current_snapshot()::text AS snapshot, pg_export_snapshot() AS id, clock_timestamp() AS at',
@@ -65,13 +116,15 @@ export class SnapshotSessions {
       while (clients.length < count) {
         const client = await openSession(database);
         clients.push(client);
+        await cut.knows(client);
         await client.query(
           `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '${row.id}'${locks}`,
         );
       }
-      return new SnapshotSessions(clients, row.snapshot, row.at);
+      signal?.throwIfAborted();
+      return new SnapshotSessions(cut, clients, row.snapshot, row.at);
     } catch (error) {
-      await endAll(clients);
+      await Promise.all([endAll(clients), cut.over()]);
       throw databaseFault(error);
     }
   }
@@ -83,12 +136,12 @@ export class SnapshotSessions {
   }
 
   async close(): Promise<void> {
-    await endAll(this.clients);
+    await Promise.all([endAll(this.clients), this.#cut.over()]);
   }
 }
 
 async function endAll(clients: readonly pg.Client[]): Promise<void> {
-  await Promise.all(clients.map((client) => client.end().catch(() => {})));
+  await Promise.all(clients.map(endClient));
 }
 
 /** Gives each task to the next client that is free. The first failure ends all. */

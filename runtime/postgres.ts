@@ -74,6 +74,11 @@ export async function endClient(client: pg.Client): Promise<void> {
   const enough = new AbortController();
   await Promise.race([client.end().catch(() => {}), pause(endLimitMs, enough.signal)]);
   enough.abort();
+  cutClient(client);
+}
+
+/** Closes the connection without a word to the server; what it was asked for fails at once. */
+export function cutClient(client: pg.Client): void {
   // The connection is a field of the client that its types do not show.
   (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream.destroy();
 }

@@ -39,7 +39,9 @@ it('rejections and held events are told by rule, as the store has them', async (
           ('registration', now() - interval '1 hour', 1, 'agree', 0, '{}', 'full'),
           ('registration', now(), 1, 'differ', 7, '{}', 'since'),
           ('registration', now(), 1, 'failed', NULL, '{}', 'full'),
-          ('registration', now(), 1, 'agree', 0, '{}', 'table');
+          ('registration', now(), 1, 'agree', 0, '{}', 'table'),
+          ('registration', now(), 1, 'failed', NULL, '{}', 'full'),
+          ('registration', now(), 1, 'failed', NULL, '{}', 'full');
         INSERT INTO metering.verified_through VALUES ('registration', 'appointment', 1, 4711, now(), 1)`);
     });
     const text = await page(database.url, { LLF_CLASS_FORMAT: 3 });
@@ -50,8 +52,9 @@ it('rejections and held events are told by rule, as the store has them', async (
     expect(text).toContain('concord_warnings_total{code="LLF_CLASS_FORMAT",side="metering"} 3\n');
     expect(text).toMatch(/concord_reconcile_last_pass_age_seconds\{side="metering"\} 3[67]\d\d/);
     expect(text).toContain('concord_reconcile_unexplained_rows{side="metering"} 7\n');
+    expect(text).toContain('concord_reconcile_failed_in_a_row{side="metering"} 2\n');
     expect(text).toContain('concord_verified_through_lsn{table="appointment",side="metering"} 4711\n');
-    expect(text).toContain('concord_reconcile_runs_total{verdict="failed",side="metering"} 1\n');
+    expect(text).toContain('concord_reconcile_runs_total{verdict="failed",side="metering"} 3\n');
   } finally {
     await database.drop();
   }

@@ -25,6 +25,13 @@ export function addProof(registry: Registry, read: () => Promise<ProofFigures | 
   );
   gaugeFrom(
     registry,
+    'concord_reconcile_failed_in_a_row',
+    'Runs of reconcile that failed since the last that could compare.',
+    [],
+    figures(({ failedInARow }) => [[{}, failedInARow]]),
+  );
+  gaugeFrom(
+    registry,
     'concord_verified_through_lsn',
     'LSN through which a reconcile has proved both sides equal, as a number of bytes.',
     ['table'],

@@ -37,6 +37,13 @@ export const reconcileExplanations: readonly Explanation[] = [
     remedy: 'Start both sides with `concord run` (or `concord up`), wait for the initial load, and run it again.',
   },
   {
+    code: 'RECONCILE_UNEXPECTED',
+    title: 'A run ended with an error that nobody expected',
+    meaning:
+      'It is a bug in Concord. The run says nothing about either side; a loop of runs goes on with the next one.',
+    remedy: 'Report it with the text that is kept with the run, which `concord reconcile history` shows.',
+  },
+  {
     code: 'RECONCILE_REPAIR_TOO_MANY',
     title: 'More rows are unexplained than a repair may send',
     meaning:
