@@ -1,3 +1,4 @@
+import { decodeJobs } from '../connectors/source/load-state.ts';
 import { keepFailure, keepRun } from '../reconcile/ledger.ts';
 import type { SourceProgress } from '../reconcile/evidence.ts';
 import type { ReconcileSettings } from '../reconcile/point-view.ts';
@@ -104,7 +105,12 @@ async function progressOf(settings: Settings): Promise<SourceProgress> {
   }
   const { position, loadCompleteAt } = registration;
   const isOlder = loadCompleteAt !== null && loadCompleteAt.generation < position.generation;
-  return { generation: position.generation, loadCompleteLsn: isOlder ? 0 : (loadCompleteAt?.lsn ?? null) };
+  const loads = Object.entries(decodeJobs(registration.jobs).load);
+  return {
+    generation: position.generation,
+    loadCompleteLsn: isOlder ? 0 : (loadCompleteAt?.lsn ?? null),
+    loaded: new Set(loads.filter(([, { done }]) => done).map(([table]) => table)),
+  };
 }
 
 /** Events that were captured and have no outcome are on their way as long as more keep coming. */

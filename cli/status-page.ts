@@ -84,7 +84,7 @@ function printProof({ proof, verifiedThrough }: Status): void {
 
 /** The budget of WAL, where there is one; whether a failover would be safe; what is read because it was asked for. */
 function tellSource(source: SideStatus['source']): readonly string[] {
-  const { walStatus, safeWalBytes, failover, job, parked } = source;
+  const { walStatus, safeWalBytes, failover, job, parked, leftOut } = source;
   const lines: string[] = [];
   const growth = source.walGrowthBytesPerSecond;
   if (walStatus !== null && (safeWalBytes !== null || growth !== null || walStatus !== 'reserved')) {
@@ -97,6 +97,12 @@ function tellSource(source: SideStatus['source']): readonly string[] {
     const of = job.estimate === null ? '' : ` of about ${job.estimate.toLocaleString('en-GB')}`;
     lines.push(
       `snapshot ${source.name}:${job.id} of ${job.table}: ${job.rows.toLocaleString('en-GB')}${of} rows${tellSecondsLeft(job.secondsLeft)}`,
+    );
+  }
+  if (leftOut !== null) {
+    const since = new Date(leftOut.at / 1000).toISOString().slice(0, 19);
+    lines.push(
+      `${leftOut.count.toLocaleString('en-GB')} value${leftOut.count === 1 ? ' was' : 's were'} too large to send since this process began, the last at ${since} (\`concord explain VALUE_TOO_LARGE\`)`,
     );
   }
   for (const [table, { code, at, changes, released, bytes }] of Object.entries(parked)) {

@@ -12,9 +12,10 @@ import { type Balance, readBalance } from './balance.ts';
 import { placeOf, settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, printJson } from './output.ts';
 import type { Settings } from './settings.ts';
+import { problem, problemsOfSide } from './side-problems.ts';
 import { type SideStatus, statusForm } from './sides/status-document.ts';
 import type { Problem, Proof, Status, TopicStatus } from './status-model.ts';
-import { printStatus, tellWal } from './status-page.ts';
+import { printStatus } from './status-page.ts';
 import { untoldColumns } from './untold-columns.ts';
 
 export function statusCommand(): Command {
@@ -124,58 +125,6 @@ function pidsOf(options: CommonOptions, sides: Status['sides'], problems: Proble
   return Object.fromEntries(Object.entries(sides).flatMap(([name, side]) => (side === null ? [] : [[name, side.pid]])));
 }
 
-function problemsOfSide(name: string, side: SideStatus): readonly Problem[] {
-  const found: Problem[] = [];
-  for (const [leg, state] of Object.entries(side.legs)) {
-    if (state.problem === null) continue;
-    found.push(
-      problem(
-        state.problem.code,
-        `${name} ${leg}: ${state.problem.text}`,
-        explanationOf(state.problem.code)?.remedy ?? `See \`concord explain ${state.problem.code}\`.`,
-      ),
-    );
-  }
-  const { walProblem } = side.source;
-  if (walProblem !== null && found.every(({ code }) => code !== walProblem.code)) {
-    const { code, text } = walProblem;
-    found.push(problem(code, `${name}: ${text}`, explanationOf(code)?.remedy ?? `See \`concord explain ${code}\`.`));
-  }
-  if (side.source.leftOut !== null) {
-    const { text, count } = side.source.leftOut;
-    found.push(
-      problem(
-        'VALUE_TOO_LARGE',
-        `${name} source: ${text}${count > 1 ? ` It was the last of ${count}.` : ''}`,
-        explanationOf('VALUE_TOO_LARGE')?.remedy ?? '',
-      ),
-    );
-  }
-  for (const { code, text, fix, changes, released } of Object.values(side.source.parked)) {
-    // What somebody paused on purpose is shown, but is no problem.
-    if (code === 'TABLE_PAUSED') continue;
-    found.push(
-      problem(code, `${text} ${changes - released} changes wait on the parked topic; other tables go on.`, fix),
-    );
-  }
-  if (side.pausedSince !== null) {
-    const text = `The ${name} side is paused since ${side.pausedSince.slice(0, 19)}: nothing is published or taken in, and its slot keeps ${tellWal(side.source)}.`;
-    found.push(problem('SIDE_PAUSED', text, `Run \`concord resume ${name}\` when it is to go on.`));
-  }
-  if (found.length === 0 && !side.healthy) {
-    for (const text of side.unhealthyBecause) {
-      found.push(
-        problem(
-          'PROBE_LATE',
-          `${name}: ${text}.`,
-          'Look for the first error in its log; if it only starts, ask again in a few seconds.',
-        ),
-      );
-    }
-  }
-  return found;
-}
-
 function topicsOf(balance: Balance | null, sides: Status['sides']): readonly TopicStatus[] {
   if (balance === null) return [];
   return balance.topics.map(({ source, topic, captured, inFlight }) => {
@@ -227,10 +176,6 @@ async function readProof({ metering, registration }: Settings): Promise<Proof> {
     readProofFigures(client, registration.name),
   );
   return { lastPassAt: lastPassMs === null ? null : new Date(lastPassMs).toISOString(), unexplained, failedInARow };
-}
-
-function problem(code: string, text: string, remedy: string): Problem {
-  return { code, text, remedy };
 }
 
 function problemOf(error: unknown): Problem {

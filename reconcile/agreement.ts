@@ -1,5 +1,7 @@
-/** Why a row may rightly differ (P24). */
-export type Explanation = 'rejected' | 'held' | 'deadLettered' | 'notOurs' | 'loading';
+/**
+ * Why a row may rightly differ (P24). `unsent`: in values that the source left out of its event, and of which the store says so.
+ */
+export type Explanation = 'rejected' | 'held' | 'deadLettered' | 'notOurs' | 'loading' | 'unsent';
 
 /** What is wrong with a row that nothing explains. */
 export type Cause = 'changed-in-store' | 'missing' | 'extra' | 'unknown';

@@ -1,3 +1,5 @@
+import { tableName } from '../connectors/source/route-columns.ts';
+import { quoteIdentifier } from '../connectors/source/sql.ts';
 import type { Cause, Explanation, RowSides } from './agreement.ts';
 import { type Place, placesOf } from './places.ts';
 import type { BothSides, ItemTexts } from './rows.ts';
@@ -7,6 +9,8 @@ export interface SourceProgress {
   readonly generation: number;
   /** The LSN at which the initial load was complete; null while it runs. */
   readonly loadCompleteLsn: number | null;
+  /** `schema.table` of what is read completely by now: a mirrored table may be added later. */
+  readonly loaded: ReadonlySet<string>;
 }
 
 /** The value of an item that differs, on both sides, as text. */
@@ -46,6 +50,7 @@ interface StoreDetails {
   readonly key: string;
   readonly lane_key: string;
   readonly items: ItemTexts;
+  readonly unsent: readonly string[] | null;
   readonly xid: string | null;
   readonly applied_at: Date | null;
 }
@@ -90,11 +95,15 @@ export async function examine(
       Number.NEGATIVE_INFINITY,
     );
     const isDeadLettered = lettersAt > Number.NEGATIVE_INFINITY && lettersAt >= appliedAt;
-    const by = isDeadLettered ? 'deadLettered' : isLoading(row, since, progress) ? 'loading' : null;
     const closest = inStore.find((one) => one.lane_key === inSource?.lane_key) ?? inStore[0] ?? null;
+    const explain = (): Explanation | null => {
+      if (isDeadLettered) return 'deadLettered';
+      if (isLoading(both, row, since, progress)) return 'loading';
+      return inStore.length === 1 && isUnsent(both, inSource, closest) ? 'unsent' : null;
+    };
     return {
       key: row.key,
-      by,
+      by: explain(),
       cause: causeOf(inSource, closest, inStore.length, since),
       items: inSource === null || closest === null ? {} : differingItems(both, inSource.items, closest.items),
       movedOn: since.length > 0,
@@ -108,14 +117,30 @@ export async function examine(
 
 /** No version that the snapshot sees, but one that it does not, which was read rather than changed (P23). */
 function isLoading(
+  both: BothSides,
   { source, versions, troubles }: RowSides,
   later: readonly Later[],
   progress: SourceProgress,
 ): boolean {
   if (source === null || versions.length > 0 || troubles.length > 0) return false;
   const { loadCompleteLsn } = progress;
-  if (loadCompleteLsn === null) return true;
+  if (loadCompleteLsn === null || (isMirrored(both) && !progress.loaded.has(tableName(both.source.table.route))))
+    return true;
   return later.some(({ digest, lsn }) => digest === source.digest || Number(lsn) <= loadCompleteLsn);
+}
+
+/** Do the rows differ in nothing but values of which the store says that the source left them out of the row's event? */
+function isUnsent(both: BothSides, inSource: SourceDetails | null, inStore: StoreDetails | null): boolean {
+  if (inSource === null || inStore === null || inStore.unsent === null) return false;
+  const unsent = new Set(inStore.unsent.map(quoteIdentifier));
+  return both.source.table.items.every(
+    ({ stored }, at) =>
+      inSource.items[at] === inStore.items[at] || (inStore.items[at] === null && unsent.has(stored ?? '')),
+  );
+}
+
+function isMirrored({ source }: BothSides): boolean {
+  return source.table.items.some(({ kind }) => kind === 'mirrored');
 }
 
 function causeOf(

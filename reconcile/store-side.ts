@@ -45,7 +45,7 @@ export class StoreSide {
   currentDigests(buckets: number, pages: Pages | null): string {
     // Looking again whether a version is visible would cost as much as it did the first time.
     const later = { lsn: 'v.lsn', filter: 'FILTER (WHERE h IS NULL)' };
-    const fresh = this.#since === null ? null : isFreshSql('v', this.#since);
+    const fresh = this.#since === null ? null : `(${isFreshSql('v', this.#since)} OR ${this.#unsent} IS NOT NULL)`;
     return this.#digests(buckets, later, `${this.current} v WHERE ${pagesSql('v', pages)}`, fresh);
   }
 
@@ -93,11 +93,11 @@ export class StoreSide {
     return this.#rows(this.#hasKey);
   }
 
-  /** key, lane key, items as texts, xid, applied_at: of visible versions of some keys (`$1`). */
+  /** key, lane key, items as texts, columns whose value was not sent, xid, applied_at: of visible versions of some keys (`$1`). */
   details(): string {
     return this.#visibleVersions(
       `${keySql(this.table, this.#version)} AS key, ${laneKeySql(this.table, this.#version)} AS lane_key,
-       ${textsSql(this.table, this.#version)} AS items, v.xid, v.applied_at`,
+       ${textsSql(this.table, this.#version)} AS items, ${this.#unsent} AS unsent, v.xid, v.applied_at`,
       this.#hasKey,
     );
   }
@@ -202,6 +202,11 @@ export class StoreSide {
     const { kind } = itemOf(this.table, name);
     if (kind === 'mirrored') return `${keySql(this.table, this.#version)} = ANY ($1::text[])`;
     return kind === 'integer' ? `v.${name} = ANY ($1::text[]::bigint[])` : `v.${name} = ANY ($1::text[])`;
+  }
+
+  /** Of mirrored tables: the columns whose value the source left out. It is looked at whenever there is one. */
+  get #unsent(): string {
+    return this.table.items.some(({ kind }) => kind === 'mirrored') ? 'v.unsent' : 'NULL::text[]';
   }
 
   /** Rows of this source, and rows of none that we know: somebody has put them there. */

@@ -5,6 +5,7 @@ import { createHelpers, insertReferenceData } from './registration-rows.fixture.
 import { count, Rig, until } from './rig.fixture.ts';
 
 interface ReconcileDocument {
+  readonly tables: readonly { readonly agreeing: number; readonly explained: Readonly<Record<string, number>> }[];
   readonly verdict: string;
   readonly differences: readonly { readonly key: string; readonly cause: string }[];
 }
@@ -48,6 +49,12 @@ describe('a mirrored table', () => {
       async () => (await rig.metering.query(here)).rows,
       (found) => JSON.stringify(found) === JSON.stringify(rows),
     );
+  }
+
+  async function reconcile(...options: readonly string[]): Promise<ReconcileDocument> {
+    const { stdout, stderr } = await rig.command('reconcile', '--table', 'Sales.Order lines', '--json', ...options);
+    if (stdout === '') throw new Error(stderr);
+    return JSON.parse(stdout) as ReconcileDocument;
   }
 
   const history = 'SELECT count(*) FROM mirror."Sales.Order lines history"';
@@ -124,6 +131,12 @@ describe('a mirrored table', () => {
       { line: 90_021, absent: false, length: 3 * 1024 * 1024, total: null, unsent: null },
     ]);
     expect(rig.log('registration')).toContain('VALUE_TOO_LARGE');
+    const explained = await reconcile();
+    expect(explained).toMatchObject({ verdict: 'agree', differences: [], tables: [{ explained: { unsent: 1 } }] });
+    // What was not sent explains nothing else of the row.
+    await rig.metering.query('UPDATE mirror."Sales.Order lines" SET total = 3 WHERE line = 90020');
+    expect(await reconcile()).toMatchObject({ verdict: 'differ', tables: [{ explained: { unsent: 0 } }] });
+    await rig.metering.query('UPDATE mirror."Sales.Order lines" SET total = 2 WHERE line = 90020');
     await sql(`DELETE FROM "Sales"."Order lines" WHERE "Order" = 'after'`);
     // What is shorter again is sent as a whole.
     await sql(`UPDATE "Sales"."Order lines" SET note = 'short' WHERE line = 90020`);
@@ -135,11 +148,6 @@ describe('a mirrored table', () => {
       `INSERT INTO "Sales"."Order lines" ("Order", line, total) VALUES ('a|b', 90030, 1.0), ('a', 90031, 1.00), ('b', 90032, 1)`,
     );
     await expectAgreement();
-    const reconcile = async (...options: readonly string[]): Promise<ReconcileDocument> => {
-      const { stdout, stderr } = await rig.command('reconcile', '--table', 'Sales.Order lines', '--json', ...options);
-      if (stdout === '') throw new Error(stderr);
-      return JSON.parse(stdout) as ReconcileDocument;
-    };
     expect((await reconcile()).verdict).toBe('agree');
     await rig.metering.query(`UPDATE mirror."Sales.Order lines" SET total = 1.000 WHERE line = 90031;
       DELETE FROM mirror."Sales.Order lines" WHERE line = 90030`);

@@ -131,6 +131,7 @@ const explanationNames = {
   deadLettered: 'Dead-lettered',
   notOurs: 'Not ours',
   loading: 'Loading',
+  unsent: 'Too large to send',
 } as const;
 
 function equations(report: ReconcileReport): string {

@@ -10,7 +10,7 @@ export const sourceExplanations: readonly Explanation[] = [
     code: 'VALUE_TOO_LARGE',
     title: 'A value is too large for a record',
     meaning:
-      'The row would make a record above the limit of its topic (8 MiB), so its largest values were left out, and the pipe goes on. The event names them in `invalid`. A mirrored table has NULL there and names the column in `unsent`; an event of the flows is refused, and the last good version stays.',
+      'The row would make a record above the limit of its topic (8 MiB), so its largest values were left out, and the pipe goes on. The event names them in `invalid`. A mirrored table has NULL there and names the column in `unsent`; an event of the flows is refused, and the last good version stays. `concord reconcile` counts such rows as explained (`unsent`); `status` tells it as a problem for a quarter of an hour.',
     remedy:
       'Keep such values elsewhere (an object store) and a reference in the table, or shorten them: the next change of the row is sent as a whole.',
   },

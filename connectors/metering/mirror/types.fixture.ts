@@ -187,6 +187,8 @@ export const typeCases: readonly TypeCase[] = [
     edges: [
       '1 year -2 mons +3 days -04:05:06.000007',
       '-1 days +02:03:04',
+      // In the SQL standard's style it has one sign for both.
+      '-1 days -02:03:04',
       '178000000 years',
       'infinity',
       '-infinity',
