@@ -17,6 +17,7 @@ import { count, Rig, until } from '../test/rig.fixture.ts';
 import { performed } from './perform.fixture.ts';
 import type { DryRunDocument } from './replay/dry-run-page.ts';
 import type { ReplayReport } from './replay/into.ts';
+import type { TrialDocument } from './replay/trial-page.ts';
 
 describe('a second store', () => {
   const { kafkaBrokers } = inject('stack');
@@ -181,13 +182,73 @@ describe('a second store', () => {
     expect(few.found.events).toBeLessThanOrEqual(10);
     expect((await dry('--from', '1h')).found.events).toBe(found.events);
     expect((await dry('--lsn', '..0/1')).found.events).toBe(0);
-    expect((await replay('--rules', 'x.yaml')).status).toBe(2);
     // As it was, for what comes after.
     for (const table of ['metering_point', 'metering_point_history']) {
       await rig.metering.query(`DELETE FROM metering.${table} WHERE mpan_core IN ('${a}', '${b}')`);
       await rig.metering.query(`INSERT INTO metering.${table} SELECT * FROM public.kept_${table}`);
     }
     expect((await dry()).status).toBe(0);
+  });
+
+  test('can be of a part of what is on the topics, in each way, by the store and by other rules alike', async () => {
+    const rules = path.join(directory, 'selected.yaml');
+    writeFileSync(rules, 'contractReferenceMax: 3\n');
+    const eventsOf = async (...words: string[]): Promise<number> => {
+      const documents = [await replay(...words), await replay('--rules', rules, ...words)];
+      const [events, tried] = documents.map(({ stdout, stderr }) => {
+        if (stdout === '') throw new Error(stderr);
+        return (JSON.parse(stdout) as { events: number }).events;
+      });
+      expect(tried, words.join(' ')).toBe(events);
+      return events ?? 0;
+    };
+    const sumOf = async (parts: readonly (readonly string[])[]): Promise<number> => {
+      let sum = 0;
+      for (const words of parts) {
+        const events = await eventsOf(...words);
+        expect(events, words.join(' ')).toBeGreaterThan(0);
+        sum += events;
+      }
+      return sum;
+    };
+    const all = await eventsOf();
+    const topics = ['metering-point', 'appointment.mss'].map((name) => `${rig.registrationPrefix}.${name}`);
+    const [points = ''] = topics;
+    expect(await sumOf(topics.map((topic) => ['--topic', topic]))).toBe(all);
+    expect(await sumOf(['0', '1', '2', '3'].map((one) => ['--partition', one]))).toBe(all);
+    const offsets = ['..20', '21..'].map((range) => ['--topic', points, '--offsets', range]);
+    expect(await sumOf(offsets)).toBe(await eventsOf('--topic', points));
+    const { rows } = await rig.metering.query<{ lsn: string }>(
+      `SELECT ('0/0'::pg_lsn + lsn)::text AS lsn FROM metering.metering_point_history ORDER BY lsn LIMIT 1 OFFSET 20`,
+    );
+    const lsn = rows[0]?.lsn ?? '';
+    const next = `0/${(Number.parseInt(lsn.split('/')[1] ?? '', 16) + 1).toString(16)}`;
+    expect(
+      await sumOf([
+        ['--lsn', `..${lsn}`],
+        ['--lsn', `${next}..`],
+      ]),
+    ).toBe(all);
+    // Changed when all before it had long been published.
+    const [late] = (
+      await rig.metering.query<{ at: Date }>(
+        'SELECT committed_at AS at FROM metering.metering_point WHERE mpan_core = $1',
+        [((await rig.registration.query('SELECT mpan(20) AS mpan')).rows[0] as { mpan: string }).mpan],
+      )
+    ).rows;
+    const moment = new Date((late?.at.getTime() ?? 0) - 1).toISOString();
+    expect(
+      await sumOf([
+        ['--to', moment],
+        ['--from', new Date(Date.parse(moment) + 1).toISOString()],
+      ]),
+    ).toBe(all);
+    const mpan = ((await rig.registration.query('SELECT mpan(30) AS mpan')).rows[0] as { mpan: string }).mpan;
+    // Its point, the change of all points, its appointment, and its overlong reference.
+    expect(await eventsOf('--mpan', mpan)).toBe(4);
+    expect(await eventsOf('--mpan', '0000000000000')).toBe(0);
+    expect((await replay('--partition', '4')).stderr).toContain('There is no partition 4');
+    expect((await replay('--into', 'part', '--mpan', mpan)).status).toBe(2);
   });
 
   /** Everything of the store that an event may change. */
@@ -207,6 +268,20 @@ describe('a second store', () => {
       digests.push(rows[0]);
     }
     return digests;
+  }
+
+  /** Rule → events that it refused, of which the refusal was not withdrawn. */
+  async function refusedOf(suffix: string): Promise<Record<string, number>> {
+    const url = new URL(rig.meteringUrl);
+    url.pathname += suffix;
+    const client = new pg.Client({ connectionString: url.href });
+    await client.connect();
+    const { rows } = await client.query<{ code: string; events: number }>(
+      `SELECT code, count(DISTINCT (entity, entity_key, generation, lsn, ordinal))::int AS events
+       FROM metering.rejection, unnest(rule_codes) AS code WHERE status <> 'withdrawn' GROUP BY 1`,
+    );
+    await client.end();
+    return Object.fromEntries(rows.map(({ code, events }) => [code, events]));
   }
 
   async function kindsOf(name: string): Promise<Record<string, string>> {
@@ -244,6 +319,21 @@ dispositions: {GSP_GROUP_UNKNOWN: warn, PARTICIPANT_UNKNOWN: error, CONTRACT_FOR
     // 'C' and three digits are more than three characters.
     expect(Object.keys(appointments?.causes ?? {})).toEqual([expect.stringMatching(/^refused by CONTRACT_FORMAT/)]);
     expect(appointments?.second).toBeLessThan(appointments?.live ?? 0);
+    // What a dry run says of the same rules, in memory, is what the stores have.
+    const tried = JSON.parse((await replay('--rules', rules)).stdout) as TrialDocument;
+    for (const side of ['live', 'other'] as const) {
+      const byRule = Object.fromEntries(
+        tried.rules.filter((one) => one.rejected[side] > 0).map((one) => [one.code, one.rejected[side]]),
+      );
+      expect(byRule, side).toEqual(await refusedOf(side === 'live' ? '' : '_replay_strict'));
+    }
+    expect(tried.rules.find(({ code }) => code === 'GSP_GROUP_UNKNOWN')).toMatchObject({
+      more: 0,
+      fewer: 3,
+      warned: { live: 0, other: 3 },
+    });
+    expect(tried.more).toBeGreaterThan(50);
+    expect(tried.samples.length).toBeGreaterThan(3);
     const other = path.join(directory, 'other.yaml');
     writeFileSync(other, 'contractReferenceMax: 4\n');
     expect((await replay('--into', 'strict', '--rules', other)).stderr).toContain('begun with other rules');

@@ -7,8 +7,6 @@ import { exit, print, printJson, printTable, UsageError } from './output.ts';
 import { ProgressLine } from './reconcile-page.ts';
 import { readProgress } from './progress.ts';
 import { createLog } from '../runtime/log.ts';
-import { dryRun } from './replay/dry-run.ts';
-import { changesNothing, maskedDryRun, printDryRun } from './replay/dry-run-page.ts';
 import { type IntoOptions, type ReplayReport, replayInto } from './replay/into.ts';
 import { maskedReplay, printReplay } from './replay/page.ts';
 import { positionAt } from './replay/place-in-time.ts';
@@ -22,18 +20,13 @@ import {
   type SecondStore,
   secondStoreOf,
 } from './replay/second-store.ts';
-import { judgedTopics, readSelected } from './replay/selected-events.ts';
-import { type SelectionOptions, selectionOf } from './replay/selection.ts';
+import { tryOut, type TryOutOptions } from './replay/try-out.ts';
+import { demandWhole, endOf, type WholeOptions } from './replay/whole.ts';
 import type { Settings } from './settings.ts';
 import { parseTime } from './tail-range.ts';
 
-interface ReplayOptions extends CommonOptions, SelectionOptions {
-  readonly limit: string;
-  readonly into?: string;
-  readonly rules?: string;
+interface ReplayOptions extends TryOutOptions, WholeOptions {
   readonly rulesFrom?: string;
-  readonly until?: string;
-  readonly reveal?: boolean;
 }
 
 /** `concord replay`: what is on the topics, judged once more, beside the live store. */
@@ -49,26 +42,34 @@ export function replayCommand(): Command {
     )
     .option('--topic <topics...>', 'dry run: only events of these topics')
     .option('--partition <number>', 'dry run: only of this partition')
-    .option('--offsets <range>', 'dry run: only offsets A..B')
+    .option('--offsets <range>', 'dry run: only offsets A..B, in each partition that is selected')
     .option('--from <time>', 'dry run: only what was published from then on, such as 2h or 2026-03-01')
-    .option('--to <time>', 'dry run: and until then')
+    .option('--to <time>', 'and until then; with --into it is where building ends')
     .option('--lsn <range>', 'dry run: only what was committed at A..B, such as 0/1A2B3C..0/2A2B3C')
     .option('--mpan <mpan>', 'dry run: only of this metering point')
-    .option('--limit <events>', 'dry run: at most so many events', '100000')
+    .option('--limit <events>', 'dry run: at most so many events')
     .option(
       '--into <name>',
       'build the second store of this name from the start of the topics, or go on with it, and compare',
     )
-    .option('--rules <file>', 'judge by other rules: YAML of the form of `metering.rules`, only what is to be other')
+    .option(
+      '--rules <file>',
+      'judge by other rules, too: YAML of the form of `metering.rules` (disabled, dispositions, parameters), only what is to be other. A dry run says what they would refuse more or fewer',
+    )
     .option(
       '--rules-from <time>',
-      'only what was published from then on, such as 30d or 2026-03-01; before, the live rules',
+      'with --into: by those rules only what was published from then on, such as 30d or 2026-03-01; before, by the live ones',
     )
-    .option('--until <place>', 'stop at a time or an LSN, and compare nothing')
+    .option('--until <place>', 'with --into: end at a time or an LSN, and compare nothing')
     .option('--reveal', 'show MPAN cores unmasked')
     .addHelpText(
       'after',
-      '\nThe live store, its positions and the offsets of its group are never touched. Ctrl-C and kill -9 lose nothing: the same command goes on.' +
+      '\nExamples:' +
+        '\n  concord replay --mpan 1012345678903                    would the events of one metering point change the store?' +
+        '\n  concord replay --rules new.yaml --from 30d             what would these rules have refused in the last month?' +
+        '\n  concord replay --into spring --rules new.yaml          the whole store by these rules, compared with the live one' +
+        '\n\nA rules file, for instance:  dispositions: {LLF_CLASS_FORMAT: warn}  (`concord rules list` has the codes)' +
+        '\n\nThe live store, its positions and the offsets of its group are never touched. Ctrl-C and kill -9 lose nothing: the same command goes on.' +
         '\nExit code 0 when nothing would change (or both stores are the same), 3 when something would.',
     )
     .action(replay);
@@ -92,39 +93,14 @@ async function replay(options: ReplayOptions): Promise<void> {
     await tryOut(settings, options);
     return;
   }
+  demandWhole(options);
   const rules = options.rules === undefined ? null : readRulesFile(options.rules);
   if (rules !== null) rulesWith(settings.metering.rules, rules);
   if (options.rulesFrom !== undefined && rules === null) throw new UsageError('--rules-from goes with --rules.');
   const rulesFromMs = options.rulesFrom === undefined ? null : parseTime(options.rulesFrom, nowMs());
-  const until = options.until === undefined ? null : await placeOf(settings, options.until);
+  const end = endOf(options);
+  const until = end === null ? null : await placeOf(settings, end);
   await build(settings, secondStoreOf(settings, options.into), { rules, rulesFromMs, until }, options);
-}
-
-async function tryOut(settings: Settings, options: ReplayOptions): Promise<void> {
-  if (options.rules !== undefined || options.until !== undefined) {
-    throw new UsageError(
-      'Other rules and an end go with --into NAME: the live store has judged these events already, and judges none a second time.',
-    );
-  }
-  const limit = Number(options.limit);
-  if (!Number.isInteger(limit) || limit < 1) throw new UsageError(`--limit ${options.limit} is no number of events.`);
-  const selection = selectionOf(options, judgedTopics(settings), nowMs());
-  const { registration } = await readProgress(settings, createLog('replay', 'fatal'));
-  const line = new ProgressLine(options.json === true);
-  const signal = untilInterrupted();
-  const tell = (text: string): void => line.tell(text);
-  try {
-    tell('reading the topics');
-    const events = await readSelected(settings, selection, limit, signal);
-    const counts = await dryRun(settings, events, registration?.loadCompleteAt ?? null, tell, signal);
-    line.clear();
-    const seen = maskedDryRun({ ...counts, unreadable: events.unreadable, cut: events.cut }, options.reveal === true);
-    if (options.json === true) printJson(seen);
-    else printDryRun(seen);
-    process.exitCode = changesNothing(counts) ? exit.done : exit.found;
-  } finally {
-    line.clear();
-  }
 }
 
 async function build(settings: Settings, store: SecondStore, into: IntoOptions, options: ReplayOptions): Promise<void> {

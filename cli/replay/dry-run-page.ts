@@ -8,6 +8,9 @@ export interface DryRunDocument extends DryRunCounts {
   readonly unreadable: number;
   /** There was more than the limit. */
   readonly cut: boolean;
+  readonly selected: number;
+  /** Statements that emptied a table. */
+  readonly truncates: number;
 }
 
 export function changesNothing({ inserts, deletes, updates, rejected, held }: DryRunCounts): boolean {
@@ -29,17 +32,40 @@ export function maskedDryRun(document: DryRunDocument, reveal: boolean): DryRunD
 }
 
 export function printDryRun(document: DryRunDocument): void {
-  const { events, known, stale, unreadable, cut, interrupted, outcomes, inserts, deletes, updates } = document;
+  const {
+    events,
+    known,
+    stale,
+    forgotten,
+    unreadable,
+    cut,
+    truncates,
+    selected,
+    interrupted,
+    outcomes,
+    inserts,
+    deletes,
+    updates,
+  } = document;
   const rows = Object.entries(outcomes).flatMap(([topic, of]) =>
     Object.entries(of).map(([outcome, count]) => [topic, outcome, count] as const),
   );
   printTable(['topic', 'outcome', 'events'], rows, 'No event was judged.');
   print(
-    `\n${number(events)} events were selected: of ${number(known)} the store has this very event, ${number(stale)} are older than what it has of their key.`,
+    `\n${number(events)} events were judged: of ${number(known)} the store has this very event, ${number(stale)} are older than what it has of their key.`,
   );
   if (unreadable > 0) print(`${number(unreadable)} records can not be decoded: \`concord dead-letters list\`.`);
-  if (cut) print('There are more than --limit; they were left out.');
-  if (interrupted) print('Interrupted: the rest was not judged.');
+  if (forgotten > 0) {
+    print(
+      `${number(forgotten)} are older than the history that the store keeps (\`concord retention\`), of keys that are gone: whether it had them can not be told, and they were not judged.`,
+    );
+  }
+  if (truncates > 0) {
+    print(`${number(truncates)} TRUNCATE on these topics were left out: what came before them is told as older.`);
+  }
+  print('Reference data is not judged: it was taken as it was at each event.');
+  if (cut) print('There are more than --limit: the rest was left out.');
+  if (interrupted) print(`Interrupted: ${number(selected - events)} of ${number(selected)} events were not judged.`);
   const tables = [...new Set([...Object.keys(inserts), ...Object.keys(deletes), ...Object.keys(updates)])];
   if (tables.length > 0) {
     print('\nWould change:');

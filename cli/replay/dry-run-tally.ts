@@ -16,6 +16,8 @@ export interface DryRunCounts {
   readonly known: number;
   /** Older than what the store has of their key. */
   readonly stale: number;
+  /** Older than the history that the store keeps, of keys of which it has nothing: it can not be told whether it had them. */
+  readonly forgotten: number;
   /** Topic → outcome → events. */
   readonly outcomes: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly inserts: Readonly<Record<string, number>>;
@@ -39,6 +41,7 @@ export class DryRunTally {
   events = 0;
   private known = 0;
   private stale = 0;
+  private forgotten = 0;
   private readonly ended: Record<string, Counts> = {};
   private readonly inserts: Counts = {};
   private readonly deletes: Counts = {};
@@ -52,6 +55,11 @@ export class DryRunTally {
     this.events += 1;
     if (order === 0) this.known += 1;
     else if (order < 0) this.stale += 1;
+  }
+
+  forget(): void {
+    this.events += 1;
+    this.forgotten += 1;
   }
 
   outcomes(deltas: readonly OutcomeDelta[]): void {
@@ -69,11 +77,12 @@ export class DryRunTally {
   }
 
   counts(interrupted: boolean): DryRunCounts {
-    const { events, known, stale, inserts, deletes, updates, rejected, held, samples } = this;
+    const { events, known, stale, forgotten, inserts, deletes, updates, rejected, held, samples } = this;
     return {
       events,
       known,
       stale,
+      forgotten,
       outcomes: this.ended,
       inserts,
       deletes,

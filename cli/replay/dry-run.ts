@@ -6,6 +6,7 @@ import type { LaneDomain, LaneEvent, LaneMoment, Unit } from '../../connectors/s
 import { createLog } from '../../runtime/log.ts';
 import { clientConfigOf, databaseFault } from '../../runtime/postgres.ts';
 import type { Settings } from '../settings.ts';
+import { Pace } from './pace.ts';
 import { DryRunTally, type DryRunCounts } from './dry-run-tally.ts';
 import { newestPositions, readKeyRows } from './key-rows.ts';
 import type { SelectedEvents } from './selected-events.ts';
@@ -25,19 +26,23 @@ export async function dryRun(
   signal: AbortSignal,
 ): Promise<DryRunCounts> {
   const tally = new DryRunTally();
+  const pace = new Pace(events.count);
   const client = new pg.Client(clientConfigOf(settings.metering.database, 'concord replay dry run'));
   client.on('error', () => {});
   try {
     await client.connect();
     await client.query(`SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'`);
-    for (const [lane, ofLane] of events.lanes) {
-      for (const chunk of chunksOf(ofLane)) {
-        if (signal.aborted) return tally.counts(true);
-        await judgeChunk(client, settings, lane, chunk, events.references, loadCompleteAt, tally);
-        tell(`judging: ${tally.events.toLocaleString('en-GB')} events`);
+    const kept = await historyKeptFrom(client);
+    const context: Context = { settings, references: events.references, loadCompleteAt, kept, tally };
+    for await (const { lane, events: ofGroup, selected } of events.groups()) {
+      for (const chunk of chunksOf(ofGroup.filter((event) => selected.has(event)))) {
+        if (signal.aborted) break;
+        await judgeChunk(client, lane, chunk, context);
+        tell(pace.told('judging', tally.events));
       }
+      if (signal.aborted) break;
     }
-    return tally.counts(false);
+    return tally.counts(signal.aborted);
   } catch (error) {
     throw databaseFault(error);
   } finally {
@@ -59,14 +64,20 @@ function chunksOf(events: readonly LaneEvent[]): readonly (readonly LaneEvent[])
   return chunks;
 }
 
+interface Context {
+  readonly settings: Settings;
+  readonly references: readonly LaneEvent[];
+  readonly loadCompleteAt: Position | null;
+  /** Entity → from when on (epoch microseconds) the store has its history. */
+  readonly kept: ReadonlyMap<string, number>;
+  readonly tally: DryRunTally;
+}
+
 async function judgeChunk(
   client: pg.Client,
-  settings: Settings,
   lane: number,
   events: readonly LaneEvent[],
-  references: readonly LaneEvent[],
-  loadCompleteAt: Position | null,
-  tally: DryRunTally,
+  { settings, references, loadCompleteAt, kept, tally }: Context,
 ): Promise<void> {
   const source = settings.registration.name;
   const keys = [...new Set(events.map(({ key }) => key))];
@@ -81,6 +92,10 @@ async function judgeChunk(
     const fresh = events.filter((event) => {
       const name = nameOf(event, source);
       const known = newest.get(name);
+      if (known === undefined && event.event.source.sourceTime < (kept.get(name.split('|')[0] ?? '') ?? 0)) {
+        tally.forget();
+        return false;
+      }
       const order = known === undefined ? 1 : comparePositions(event.event.source, known);
       tally.see(order);
       // Of a key that is gone the store remembers only in history how new it was.
@@ -138,4 +153,11 @@ function unitsOf(events: LaneEvent[]): readonly Unit[] {
     else units.push({ generation, lsn, events: [event] });
   }
   return units;
+}
+
+async function historyKeptFrom(client: pg.Client): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await client.query<{ entity: string; since: string }>(
+    'SELECT entity, (extract(epoch FROM since) * 1000000)::bigint AS since FROM metering.history_kept_from',
+  );
+  return new Map(rows.map(({ entity, since }) => [entity, Number(since)]));
 }

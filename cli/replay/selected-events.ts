@@ -1,93 +1,217 @@
-import { schemaIdOf } from '../../avro/codec.ts';
-import { comparePositions } from '../../avro/position.ts';
+import { type Decoder, schemaIdOf } from '../../avro/codec.ts';
+import { comparePositions, type Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import type { LaneEvent } from '../../connectors/sink/contract.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { createLog } from '../../runtime/log.ts';
-import { offsetsAt, readOffsets } from '../../topics/offsets.ts';
+import type { FetchedBatch } from '../../topics/contract.ts';
 import { type PartitionRange, readRanges } from '../../topics/range-reader.ts';
 import { decodersOf, kafkaOf, registryOf } from '../connections.ts';
 import type { Settings } from '../settings.ts';
 import { topicsOfSource } from '../sides/legs.ts';
 import { isSelected, type Selection } from './selection.ts';
+import { judgedTopics, rangesOf, wholeTopics } from './selected-ranges.ts';
+import { EventSpool } from './spool.ts';
+
+/** Events that are judged together: all of their keys, in the order of the source's commits. */
+export interface EventGroup {
+  readonly lane: number;
+  readonly events: readonly LaneEvent[];
+  readonly selected: ReadonlySet<LaneEvent>;
+}
 
 export interface SelectedEvents {
-  /** By lane, in the order of the source's commits. */
-  readonly lanes: ReadonlyMap<number, readonly LaneEvent[]>;
-  /** All reference data, in the same order. */
+  /** How many were selected. */
+  readonly count: number;
+  /** The smallest position of them; null where there is none. */
+  readonly first: Position | null;
+  /** All reference data, in the order of the source's commits. */
   readonly references: readonly LaneEvent[];
+  /** Truncates of judged topics, in the same order; one of every lane. */
+  readonly truncates: readonly LaneEvent[];
   readonly unreadable: number;
   /** More were selected than are taken at once. */
   readonly cut: boolean;
+  /** Each is read from a file when it is asked for; those without a selected event are left out. */
+  groups(): AsyncGenerator<EventGroup>;
 }
 
-/** Topics of which events can be selected: reference data is judged by no rule, receipts by none either. */
-export function judgedTopics(settings: Settings): readonly string[] {
-  const { laneTopics, receiptTopics } = topicsOfSource(settings, settings.registration.name);
-  return laneTopics.filter((topic) => !receiptTopics.includes(topic));
+export interface Reading {
+  readonly selection: Selection;
+  /** Every event of the keys that are selected, from the topics' first record to their last. */
+  readonly isWhole: boolean;
+  readonly max: number;
 }
 
-/** Reads what is selected, at most `max` events. */
-export async function readSelected(
+/** So many records are in memory at once, about. */
+const recordsPerGroup = 4_000;
+const groupsPerLaneMax = 512;
+
+/** Reads what is selected, keeps it in a file of no name, and gives it to `act`; nothing is left of it, however that ends. */
+export async function withSelected<T>(
   settings: Settings,
-  selection: Selection,
-  max: number,
+  reading: Reading,
+  tell: (text: string) => void,
   signal: AbortSignal,
-): Promise<SelectedEvents> {
+  act: (events: SelectedEvents) => Promise<T>,
+): Promise<T> {
   const kafka = kafkaOf(settings, 'replay', createLog('replay', 'fatal'));
   const registry = registryOf(settings);
   const { event: decoder } = decodersOf(settings, registry);
-  const { referenceTopics } = topicsOfSource(settings, settings.registration.name);
-  const enough = new AbortController();
-  let unreadable = 0;
-  let taken = 0;
-  const read = async (ranges: readonly PartitionRange[], take: (event: LaneEvent) => boolean): Promise<void> => {
+  const selected = await rangesOf(settings, reading.selection, kafka);
+  const read = reading.isWhole ? await wholeTopics(kafka, judgedTopics(settings)) : selected;
+  const records = read.reduce((sum, { from, to }) => sum + Math.max(0, (to ?? from) - from), 0);
+  const { partitions } = settings.kafka;
+  const perLane = Math.min(groupsPerLaneMax, Math.max(1, Math.ceil(records / partitions / recordsPerGroup)));
+  const spool = await EventSpool.open(partitions * perLane);
+  try {
+    const { referenceTopics } = topicsOfSource(settings, settings.registration.name);
+    const references: LaneEvent[] = [];
+    const intake = new Intake(reading, selected, spool, perLane, decoder);
     await readRanges(
       kafka,
-      ranges,
-      async ({ topic, partition, records }) => {
-        for (const { offset, key, value } of records) {
-          if (value === null || enough.signal.aborted) continue;
-          try {
-            await decoder.prepare([schemaIdOf(value)]);
-            const event = decoder.decode(topic, value);
-            if (!take({ topic, partition, offset, key: key?.toString('utf8') ?? '', event })) enough.abort();
-          } catch (error) {
-            if (error instanceof Fault) throw error;
-            unreadable += 1;
-          }
-        }
-      },
-      AbortSignal.any([signal, enough.signal]),
+      await wholeTopics(kafka, referenceTopics),
+      (batch) => intake.references(batch, references),
+      signal,
     );
-  };
-  try {
-    const references: LaneEvent[] = [];
-    const ends = await readOffsets(kafka, referenceTopics);
-    await read(
-      referenceTopics.map((topic) => ({
-        topic,
-        partition: 0,
-        from: 0,
-        to: ends.get(partitionName(topic, 0))?.latest ?? 0,
-      })),
-      (event) => references.push(event) > 0,
-    );
-    const lanes = new Map<number, LaneEvent[]>();
-    await read(await rangesOf(settings, selection, kafka), (event) => {
-      if (event.event.recordType === 'truncate' || !isSelected(selection, event.key, event.event)) return true;
-      if (taken >= max) return false;
-      taken += 1;
-      const lane = lanes.get(event.partition) ?? [];
-      lanes.set(event.partition, lane);
-      lane.push(event);
-      return true;
+    let seen = 0;
+    const take = async (batch: FetchedBatch): Promise<void> => {
+      if (intake.cut) return;
+      await intake.events(batch);
+      seen += batch.records.length;
+      tell(`reading the topics: ${number(seen)} of about ${number(records)} records`);
+    };
+    await readRanges(kafka, read, take, AbortSignal.any([signal, intake.enough.signal]));
+    await spool.flush();
+    return await act({
+      count: intake.count,
+      first: intake.first,
+      references: references.sort(inOrder),
+      truncates: intake.truncates.sort(inOrder),
+      unreadable: intake.unreadable,
+      cut: intake.cut,
+      groups: () => groupsOf(spool, perLane, decoder),
     });
-    for (const lane of lanes.values()) lane.sort(inOrder);
-    return { lanes, references: references.sort(inOrder), unreadable, cut: enough.signal.aborted };
   } finally {
+    await spool.close();
     registry.close();
   }
+}
+
+async function* groupsOf(spool: EventSpool, perLane: number, decoder: Decoder): AsyncGenerator<EventGroup> {
+  for (let bucket = 0; bucket < spool.bucketCount; bucket += 1) {
+    const records = await spool.bucket(bucket);
+    const keys = new Set(records.filter((record) => record.isSelected).map(({ topic, key }) => keyName(topic, key)));
+    if (keys.size === 0) continue;
+    const selected = new Set<LaneEvent>();
+    const events: LaneEvent[] = [];
+    for (const { topic, partition, offset, key, isSelected: is, value } of records) {
+      if (!keys.has(keyName(topic, key))) continue;
+      const event = { topic, partition, offset, key, event: decoder.decode(topic, value) };
+      events.push(event);
+      if (is) selected.add(event);
+    }
+    yield { lane: Math.floor(bucket / perLane), events: events.sort(inOrder), selected };
+  }
+}
+
+/** A device id may look like an MPAN core. */
+function keyName(topic: string, key: string): string {
+  return `${topic.endsWith('.meter-asset') ? 'asset' : 'mpan'} ${key}`;
+}
+
+/** Takes records from the topics, and puts those that are wanted into their group. */
+class Intake {
+  count = 0;
+  first: Position | null = null;
+  unreadable = 0;
+  cut = false;
+  readonly truncates: LaneEvent[] = [];
+  readonly enough = new AbortController();
+  private readonly reading: Reading;
+  private readonly ranges: ReadonlyMap<string, PartitionRange>;
+  private readonly spool: EventSpool;
+  private readonly perLane: number;
+  private readonly decoder: Decoder;
+
+  constructor(
+    reading: Reading,
+    ranges: readonly PartitionRange[],
+    spool: EventSpool,
+    perLane: number,
+    decoder: Decoder,
+  ) {
+    this.reading = reading;
+    this.ranges = new Map(ranges.map((range) => [partitionName(range.topic, range.partition), range]));
+    this.spool = spool;
+    this.perLane = perLane;
+    this.decoder = decoder;
+  }
+
+  async references(batch: FetchedBatch, into: LaneEvent[]): Promise<void> {
+    for await (const event of this.decoded(batch)) into.push(event);
+  }
+
+  async events(batch: FetchedBatch): Promise<void> {
+    const range = this.ranges.get(partitionName(batch.topic, batch.partition));
+    const { selection, isWhole, max } = this.reading;
+    for await (const event of this.decoded(batch)) {
+      const { topic, partition, offset, key, value } = event;
+      if (event.event.recordType === 'truncate') {
+        this.truncates.push({ topic, partition, offset, key, event: event.event });
+        continue;
+      }
+      const isIn = range !== undefined && offset >= range.from && (range.to === null || offset < range.to);
+      const is = isIn && isSelected(selection, key, event.event);
+      if (!is && (!isWhole || (selection.mpan !== null && key !== selection.mpan && !topic.endsWith('.meter-asset'))))
+        continue;
+      if (is && this.count >= max) {
+        this.cut = true;
+        this.enough.abort();
+        return;
+      }
+      if (is) this.see(event.event.source);
+      const bucket = partition * this.perLane + (hashOf(keyName(topic, key)) % this.perLane);
+      await this.spool.add(bucket, { topic, partition, offset, key, isSelected: is, value });
+    }
+  }
+
+  private see({ generation, lsn, ordinal }: Position): void {
+    this.count += 1;
+    const position = { generation, lsn, ordinal };
+    if (this.first === null || comparePositions(position, this.first) < 0) this.first = position;
+  }
+
+  private async *decoded({
+    topic,
+    partition,
+    records,
+  }: FetchedBatch): AsyncGenerator<LaneEvent & { readonly value: Buffer }> {
+    for (const { offset, key, value } of records) {
+      if (value === null) continue;
+      try {
+        await this.decoder.prepare([schemaIdOf(value)]);
+        yield {
+          topic,
+          partition,
+          offset,
+          key: key?.toString('utf8') ?? '',
+          value,
+          event: this.decoder.decode(topic, value),
+        };
+      } catch (error) {
+        if (error instanceof Fault) throw error;
+        this.unreadable += 1;
+      }
+    }
+  }
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash >>> 0;
 }
 
 /** As a lane merges its topics: of a linked delete and create the delete comes first. */
@@ -96,26 +220,6 @@ function inOrder(a: LaneEvent, b: LaneEvent): number {
   return comparePositions(a.event.source, b.event.source) || deletesFirst || a.offset - b.offset;
 }
 
-async function rangesOf(
-  settings: Settings,
-  selection: Selection,
-  kafka: Parameters<typeof readOffsets>[0],
-): Promise<readonly PartitionRange[]> {
-  const topics = selection.topics ?? judgedTopics(settings);
-  const all = await readOffsets(kafka, topics);
-  const { times, offsets } = selection;
-  const begins = times === null || times.from === null ? null : await offsetsAt(kafka, topics, times.from);
-  const stops = times === null || times.to === null ? null : await offsetsAt(kafka, topics, times.to + 1);
-  return [...all].flatMap(([name, { earliest, latest }]) => {
-    const at = name.lastIndexOf('/');
-    const partition = Number(name.slice(at + 1));
-    if (selection.partition !== null && partition !== selection.partition) return [];
-    const from = Math.max(earliest, offsets?.from ?? 0, begins?.get(name) ?? 0);
-    const to = Math.min(
-      latest,
-      offsets === null || offsets.to === null ? latest : offsets.to + 1,
-      stops?.get(name) ?? latest,
-    );
-    return [{ topic: name.slice(0, at), partition, from, to }];
-  });
+function number(value: number): string {
+  return value.toLocaleString('en-GB');
 }

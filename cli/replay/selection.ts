@@ -1,4 +1,5 @@
 import { type Position, parseLsn } from '../../avro/position.ts';
+import { nearestOf } from '../../connectors/metering/rules/suggestion.ts';
 import { UsageError } from '../output.ts';
 import { parseTime } from '../tail-range.ts';
 
@@ -32,7 +33,13 @@ export interface SelectionOptions {
 export function selectionOf(options: SelectionOptions, topics: readonly string[], nowMs: number): Selection {
   for (const topic of options.topic ?? []) {
     if (!topics.includes(topic)) {
-      throw new UsageError(`${topic} is no topic that is judged. There are:\n  ${topics.join('\n  ')}`);
+      const near = nearestOf(
+        topic.replaceAll('.', '_'),
+        topics.map((one) => one.toUpperCase().replace(/[.-]/g, '_')),
+      );
+      const meant = topics.find((one) => one.toUpperCase().replace(/[.-]/g, '_') === near);
+      const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
+      throw new UsageError(`${topic} is no topic that is judged.${hint} There are:\n  ${topics.join('\n  ')}`);
     }
   }
   if (options.partition !== undefined && !/^\d{1,6}$/.test(options.partition)) {
@@ -40,6 +47,9 @@ export function selectionOf(options: SelectionOptions, topics: readonly string[]
   }
   const time = (text: string | undefined): number | null => (text === undefined ? null : parseTime(text, nowMs));
   const times = { from: time(options.from), to: time(options.to) };
+  if (times.from !== null && times.to !== null && times.from > times.to) {
+    throw new UsageError(`--to ${options.to} is before --from ${options.from}: nothing lies between them.`);
+  }
   return {
     topics: options.topic ?? null,
     partition: options.partition === undefined ? null : Number(options.partition),
@@ -58,7 +68,11 @@ function spanOf(option: string, text: string | undefined, one: RegExp, valueOf: 
   if (parts.length > 2 || [from, to].some((part) => part !== '' && !one.test(part)) || (from === '' && to === '')) {
     throw new UsageError(`${option} ${text} is no range: write A..B, A.. or ..B.`);
   }
-  return { from: from === '' ? null : valueOf(from), to: to === '' ? null : valueOf(to) };
+  const span = { from: from === '' ? null : valueOf(from), to: to === '' ? null : valueOf(to) };
+  if (span.from !== null && span.to !== null && span.from > span.to) {
+    throw new UsageError(`${option} ${text} ends before it begins: write the smaller one first.`);
+  }
+  return span;
 }
 
 export function isWithin(span: Span | null, value: number): boolean {
