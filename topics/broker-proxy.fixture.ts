@@ -27,6 +27,8 @@ export class BrokerProxy {
   #planned: Planned[] = [];
   #holding = false;
   port = 0;
+  /** Keys of the requests that have come, in order. */
+  readonly requests: number[] = [];
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
@@ -91,6 +93,7 @@ export class BrokerProxy {
       'data',
       frames((frame) => {
         if (this.#holding) return;
+        this.requests.push(frame.readInt16BE(4));
         const mishap = this.#mishapOf(frame.readInt16BE(4));
         if (mishap === 'kill-before') return cut();
         const correlation = frame.readInt32BE(8);

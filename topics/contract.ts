@@ -23,6 +23,15 @@ export interface TransactionalPublisher {
   begin(): Promise<void>;
   /** Sends and verifies that every partition was acknowledged with a base offset. */
   send(records: readonly PartitionRecords[]): Promise<NextOffsets>;
+  /**
+   * The last send of a transaction: the records, and the record that `tell` makes of the offsets after them. Where the
+   * offsets can be foretold both travel together, and are verified; where that goes wrong it is sent anew, with the
+   * offsets that came about. So `tell` may be called twice, and what it made last is what is published.
+   */
+  sendAndTell(
+    records: readonly PartitionRecords[],
+    tell: (nextOffsets: NextOffsets) => PartitionRecords,
+  ): Promise<NextOffsets>;
   commit(): Promise<void>;
   abort(): Promise<void>;
   close(): Promise<void>;

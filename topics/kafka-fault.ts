@@ -117,6 +117,16 @@ export function isPassing(cause: unknown): boolean {
   return 'retriable' in cause && cause.retriable === true;
 }
 
+/** Whether the broker did answer, and says that what it was asked did not happen but may be asked again. */
+export function isAnswer(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'KafkaJSProtocolError' && isPassing(cause);
+}
+
+/** Whether a failure names the broker that it is about. */
+export function isAddressed(cause: unknown): cause is { host: string; port: number } {
+  return cause instanceof Error && 'host' in cause && 'port' in cause;
+}
+
 function* chain(cause: unknown): Generator<unknown> {
   let link = cause;
   for (let depth = 0; depth < 10 && link !== undefined && link !== null; depth++) {

@@ -38,6 +38,28 @@ export interface InternalConnection {
 export interface InternalBroker {
   readonly nodeId: number;
   readonly connectionPool: InternalConnectionPool;
+  initProducerId(request: {
+    readonly transactionalId: string;
+    readonly transactionTimeout: number;
+  }): Promise<{ readonly producerId: string; readonly producerEpoch: number }>;
+  addPartitionsToTxn(request: {
+    readonly transactionalId: string;
+    readonly producerId: string;
+    readonly producerEpoch: number;
+    readonly topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[];
+  }): Promise<unknown>;
+  endTxn(request: {
+    readonly transactionalId: string;
+    readonly producerId: string;
+    readonly producerEpoch: number;
+    readonly transactionResult: boolean;
+  }): Promise<unknown>;
+  produce(request: Omit<ProduceOptions, 'timeout'>): Promise<{
+    readonly topics: readonly {
+      readonly topicName: string;
+      readonly partitions: readonly { readonly partition: number; readonly baseOffset: string }[];
+    }[];
+  }>;
   describeGroups(request: { readonly groupIds: readonly string[] }): Promise<{
     readonly groups: readonly {
       readonly members: readonly { readonly memberId: string; readonly clientId: string }[];
@@ -59,13 +81,15 @@ export interface InternalBroker {
 }
 
 export interface InternalCluster {
+  isConnected(): boolean;
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   refreshMetadata(): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
-  findGroupCoordinator(which: { readonly groupId: string }): Promise<InternalBroker>;
+  /** `coordinatorType`: 0 (or absent) of a group, 1 of a transactional id. */
+  findGroupCoordinator(which: { readonly groupId: string; readonly coordinatorType?: 0 | 1 }): Promise<InternalBroker>;
   findBroker(which: { readonly nodeId: number }): Promise<InternalBroker>;
   removeBroker(address: { readonly host: string; readonly port: number }): void;
 }

@@ -1,18 +1,13 @@
-import type { ICustomPartitioner, Message } from 'kafkajs';
 import { type InternalRequest, type ProduceOptions, produceVersions } from './kafkajs-internals.ts';
 import { type BatchRecords, recordBatchBytes, writeRecordBatch } from './record-batch.ts';
 
 /**
- * One whole record batch, dressed as a single kafkajs message. The library routes it, adds its partition to the
- * transaction, sends it to the leader and retries it as it would any message, and never touches the records: its
- * grouping of messages is quadratic, and its encoder is ten times slower than ours.
- *
- * The batch carries its own base sequence, so that a retry always repeats the same one, whatever the library counts.
+ * One whole record batch, dressed as a single kafkajs message. The library's connection sends it and never touches the
+ * records: its encoder is ten times slower than ours. The batch carries its own base sequence, so that what is sent
+ * again always repeats the same one.
  */
-export class BatchMessage implements Message {
+export class BatchMessage {
   readonly partition: number;
-  /** kafkajs refuses a message without a value. Nobody reads it. */
-  readonly value = null;
   readonly records: BatchRecords;
   readonly baseSequence: number;
 
@@ -21,14 +16,6 @@ export class BatchMessage implements Message {
     this.records = records;
     this.baseSequence = baseSequence;
   }
-}
-
-/** Every message names its partition; a choice made again in a retry could be another one. */
-export function namedPartition(): ReturnType<ICustomPartitioner> {
-  return ({ message }) => {
-    if (message.partition === undefined) throw new Error('a message must name its partition');
-    return message.partition;
-  };
 }
 
 let installed = false;

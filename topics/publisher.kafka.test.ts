@@ -51,10 +51,12 @@ async function publishAll(
       for (let next = Number(last?.value?.toString() ?? '0') + 1; next <= count; next++) {
         await publisher.begin();
         await publisher.send([records(topic, next % 2, [`${next}a`, `${next}b`])]);
-        await publisher.send([
-          records(topic, next % 2, [`${next}c`]),
-          { topic: checkpoints, partition: 0, keys: [Buffer.from('source')], values: [Buffer.from(String(next))] },
-        ]);
+        await publisher.sendAndTell([records(topic, next % 2, [`${next}c`])], () => ({
+          topic: checkpoints,
+          partition: 0,
+          keys: [Buffer.from('source')],
+          values: [Buffer.from(String(next))],
+        }));
         await publisher.commit();
       }
       await publisher.close();
@@ -96,6 +98,74 @@ describe('next offsets', () => {
     await publisher.commit();
     await publisher.close();
     expect((await readAll(topics.connection, topic)).map(texts)).toEqual([values, values.slice(0, 30)]);
+  });
+});
+
+describe('the record that tells the offsets', () => {
+  /** Sends the values, and beside them what the next offset of their partition is. */
+  async function sendAndTell(
+    publisher: TransactionalPublisher,
+    topic: string,
+    values: readonly string[],
+  ): Promise<void> {
+    await publisher.begin();
+    await publisher.sendAndTell([records(topic, 0, values)], (next) =>
+      records(topic, 1, [`next ${next.get(partitionName(topic, 0)) ?? 'unknown'}`]),
+    );
+    await publisher.commit();
+  }
+
+  test('takes no request of its own once the offsets can be foretold', async () => {
+    const topic = await topics.create('told', 2);
+    const publisher = await openPublisher(throughProxy, { transactionalId: topic });
+    await sendAndTell(publisher, topic, ['a']);
+    // What waits for the markers of the transaction before asks again.
+    const asked = async (): Promise<number[]> => {
+      const before = proxy.requests.length;
+      await sendAndTell(publisher, topic, ['b', 'c']);
+      return [...new Set(proxy.requests.slice(before))];
+    };
+    expect(await asked()).toEqual([apis.addPartitions, apis.produce, apis.endTransaction]);
+    expect(await asked()).toEqual([apis.addPartitions, apis.produce, apis.endTransaction]);
+    await publisher.close();
+    // A marker follows each transaction.
+    expect((await readAll(topics.connection, topic)).map(texts)).toEqual([
+      ['a', 'b', 'c', 'b', 'c'],
+      ['next 1', 'next 4', 'next 7'],
+    ]);
+  });
+
+  test('is right when somebody else has written meanwhile, and what was foretold wrongly is never read', async () => {
+    const topic = await topics.create('mistold', 2);
+    const publisher = await openPublisher(topics.connection, { transactionalId: topic });
+    const other = await openPublisher(topics.connection, { transactionalId: `${topic}-other` });
+    await sendAndTell(publisher, topic, ['a']);
+    await other.begin();
+    await other.send([records(topic, 0, ['of the other'])]);
+    await other.commit();
+    await sendAndTell(publisher, topic, ['b']);
+    await sendAndTell(publisher, topic, ['c']);
+    await Promise.all([publisher.close(), other.close()]);
+    // 0 a, 1 marker, 2 of the other, 3 marker, 4 b and 5 its abort, 6 b, 7 marker, 8 c.
+    expect((await readAll(topics.connection, topic)).map(texts)).toEqual([
+      ['a', 'of the other', 'b', 'c'],
+      ['next 1', 'next 7', 'next 9'],
+    ]);
+  });
+
+  test('is right after sends that were not foretold', async () => {
+    const topic = await topics.create('sent-before', 2);
+    const publisher = await openPublisher(topics.connection, { transactionalId: topic });
+    await sendAndTell(publisher, topic, ['a']);
+    await publisher.begin();
+    await publisher.send([records(topic, 0, ['b'])]);
+    await publisher.sendAndTell([records(topic, 0, ['c'])], (next) =>
+      records(topic, 1, [`next ${next.get(partitionName(topic, 0)) ?? 'unknown'}`]),
+    );
+    await publisher.commit();
+    await sendAndTell(publisher, topic, ['d']);
+    await publisher.close();
+    expect((await readAll(topics.connection, topic)).map(texts)[1]).toEqual(['next 1', 'next 4', 'next 6']);
   });
 });
 

@@ -1,18 +1,20 @@
-import type { Producer, Transaction } from 'kafkajs';
 import { partitionName } from '../avro/progress.ts';
 import { Fault } from '../runtime/fault.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
 import type { NextOffsets, PartitionRecords, TransactionalPublisher } from './contract.ts';
 import { withDeadline } from './deadline.ts';
 import { kafkaFault, tooLate } from './kafka-fault.ts';
+import { createCluster, type InternalCluster } from './kafkajs-internals.ts';
+import { OffsetForecast } from './offset-forecast.ts';
 import { splitIntoRounds, type Round } from './publishing-rounds.ts';
-import { installBatchMessages, namedPartition } from './produce-request.ts';
+import { installBatchMessages } from './produce-request.ts';
+import { TransactionSession } from './transaction-session.ts';
 
 export interface PublisherSettings {
   readonly transactionalId: string;
   /** Kafka aborts a transaction of ours that is open for longer. At most the broker's `transaction.max.timeout.ms`. */
   readonly transactionTimeoutMs?: number;
-  /** The watchdog: a call that takes longer has failed, whatever kafkajs is still trying. */
+  /** The watchdog: a call that takes longer has failed, whatever is still being tried. */
   readonly callLimitMs?: number;
   /** A record batch is not made larger than this, unless one record is. Brokers take 1 MiB by default. */
   readonly batchBytesMax?: number;
@@ -28,110 +30,130 @@ export async function openPublisher(
   settings: PublisherSettings,
 ): Promise<TransactionalPublisher> {
   installBatchMessages();
-  const callLimitMs = settings.callLimitMs ?? 20_000;
+  const { transactionalId, transactionTimeoutMs = 60_000, callLimitMs = 20_000 } = settings;
   const client = connection.client();
-  // Not `idempotent`: that would take a second producer id, for sends outside a transaction, of which there are none.
-  const producer = client.kafka.producer({
-    transactionalId: settings.transactionalId,
-    transactionTimeout: settings.transactionTimeoutMs ?? 60_000,
-    createPartitioner: namedPartition,
-    allowAutoTopicCreation: false,
-    maxInFlightRequests: 1,
-  });
-  const action = `opening the publisher ${settings.transactionalId}`;
+  const cluster = createCluster(client.kafka);
+  const action = `opening the publisher ${transactionalId}`;
   try {
-    await withDeadline(producer.connect(), callLimitMs, tooLate(action, callLimitMs));
-    // kafkajs asks for the producer id, which fences, when the first transaction begins: so it is begun here. On the
-    // broker a transaction begins with its first partition, so an unused one costs nothing.
-    const first = await withDeadline(producer.transaction(), callLimitMs, tooLate(action, callLimitMs));
-    return new Publisher(client, producer, first, settings, callLimitMs);
+    const opening = TransactionSession.open(cluster, transactionalId, transactionTimeoutMs);
+    const session = await withDeadline(opening, callLimitMs, tooLate(action, callLimitMs));
+    return new Publisher({ client, cluster, session }, settings, callLimitMs);
   } catch (cause) {
     client.destroy();
-    producer.disconnect().catch(() => {});
-    throw kafkaFault(cause, action, { transactionalId: settings.transactionalId });
+    cluster.disconnect().catch(() => {});
+    throw kafkaFault(cause, action, { transactionalId });
   }
 }
 
 type State = 'ready' | 'transaction' | 'busy' | 'dead' | 'closed';
 
+interface PublisherParts {
+  readonly client: KafkaClient;
+  readonly cluster: InternalCluster;
+  readonly session: TransactionSession;
+}
+
 class Publisher implements TransactionalPublisher {
-  readonly #client: KafkaClient;
-  readonly #producer: Producer;
+  readonly #parts: PublisherParts;
+  readonly #session: TransactionSession;
   readonly #settings: PublisherSettings;
   readonly #callLimitMs: number;
   /** The number of the next record of each partition, by which the broker recognises a batch that is sent again. */
   readonly #sequences = new Map<string, number>();
-  #begun: Transaction | null;
-  #transaction: Transaction | null = null;
+  readonly #forecast = new OffsetForecast();
+  /** Where the record that tells the offsets went last: it takes part in the next transaction from its beginning. */
+  #told: { readonly topic: string; readonly partition: number } | null = null;
+  #isFirstSend = true;
   #state: State = 'ready';
   #failure: Error | null = null;
 
-  constructor(
-    client: KafkaClient,
-    producer: Producer,
-    first: Transaction,
-    settings: PublisherSettings,
-    limitMs: number,
-  ) {
-    this.#client = client;
-    this.#producer = producer;
-    this.#begun = first;
+  constructor(parts: PublisherParts, settings: PublisherSettings, limitMs: number) {
+    this.#parts = parts;
+    this.#session = parts.session;
     this.#settings = settings;
     this.#callLimitMs = limitMs;
   }
 
   begin(): Promise<void> {
-    return this.#exclusively('ready', 'transaction', 'beginning a transaction', async () => {
-      this.#transaction = this.#begun ?? (await this.#producer.transaction());
-      this.#begun = null;
+    // Kafka hears of a transaction with its first partition.
+    return this.#exclusively('ready', 'transaction', 'beginning a transaction', () => {
+      this.#isFirstSend = true;
+      return Promise.resolve();
     });
   }
 
   send(records: readonly PartitionRecords[]): Promise<NextOffsets> {
+    return this.#exclusively('transaction', 'transaction', 'sending to topics', () => this.#send(records));
+  }
+
+  sendAndTell(
+    records: readonly PartitionRecords[],
+    tell: (nextOffsets: NextOffsets) => PartitionRecords,
+  ): Promise<NextOffsets> {
     return this.#exclusively('transaction', 'transaction', 'sending to topics', async () => {
-      const nextOffsets = new Map<string, number>();
-      for (const round of splitIntoRounds(records, this.#sequences, this.#settings.batchBytesMax ?? 900_000)) {
-        await this.#sendRound(round, nextOffsets);
+      // What was sent before in this transaction could not be sent again if the forecast were wrong.
+      const foretold = this.#isFirstSend ? this.#forecast.after(records) : null;
+      if (foretold !== null) {
+        const offsets = await this.#send([...records, this.#telling(tell(foretold))]);
+        if ([...foretold].every(([name, offset]) => offsets.get(name) === offset)) return offsets;
+        await this.#session.end('abort');
+        this.#forecast.ended();
       }
-      return nextOffsets;
+      const offsets = await this.#send(records);
+      const told = await this.#send([this.#telling(tell(offsets))]);
+      return new Map([...offsets, ...told]);
     });
   }
 
   commit(): Promise<void> {
-    // A commit that fails may have happened (kafkajs trap 4): nothing but the checkpoint knows.
-    return this.#exclusively('transaction', 'ready', 'committing a transaction', () => this.#current().commit());
+    // A commit that fails may have happened: nothing but the checkpoint knows.
+    return this.#exclusively('transaction', 'ready', 'committing a transaction', () => this.#end('commit'));
   }
 
   abort(): Promise<void> {
-    return this.#exclusively('transaction', 'ready', 'aborting a transaction', () => this.#current().abort());
+    return this.#exclusively('transaction', 'ready', 'aborting a transaction', () => this.#end('abort'));
   }
 
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
     const before = this.#state;
     this.#state = 'closed';
+    const { client, cluster } = this.#parts;
     // An open transaction hides what others write after it until it times out, so it is ended where that is possible.
     // What a failed call left open is aborted when a successor fences us.
-    const aborting = before === 'transaction' ? this.#current().abort() : Promise.resolve();
+    const aborting = before === 'transaction' ? this.#session.end('abort') : Promise.resolve();
     await withDeadline(aborting, 2_000, () => new Error('aborting takes too long')).catch(() => {});
-    if (before === 'busy' || before === 'dead') this.#client.destroy();
-    await withDeadline(this.#producer.disconnect(), 2_000, () => new Error('disconnecting takes too long')).catch(
-      () => {},
-    );
-    this.#client.destroy();
+    if (before === 'busy' || before === 'dead') client.destroy();
+    await withDeadline(cluster.disconnect(), 2_000, () => new Error('disconnecting takes too long')).catch(() => {});
+    client.destroy();
   }
 
-  async #sendRound(round: Round, nextOffsets: Map<string, number>): Promise<void> {
-    const acknowledged = await this.#current().sendBatch({ acks: -1, topicMessages: round.topicMessages });
-    // On several brokers kafkajs can resolve without having sent a partition whose leader moved (trap 3).
-    const missing = new Set(round.counts.keys());
-    for (const { topicName, partition, errorCode, baseOffset } of acknowledged) {
-      const name = partitionName(topicName, partition);
-      const count = round.counts.get(name);
-      const base = Number(baseOffset ?? -1);
-      if (count === undefined || errorCode !== 0 || base < 0) continue;
+  #telling(record: PartitionRecords): PartitionRecords {
+    this.#told = { topic: record.topic, partition: record.partition };
+    return record;
+  }
+
+  async #send(records: readonly PartitionRecords[]): Promise<NextOffsets> {
+    this.#isFirstSend = false;
+    const nextOffsets = new Map<string, number>();
+    for (const round of splitIntoRounds(records, this.#sequences, this.#settings.batchBytesMax ?? 900_000)) {
+      await this.#sendRound(round, nextOffsets);
+    }
+    return nextOffsets;
+  }
+
+  async #sendRound({ batches, counts }: Round, nextOffsets: Map<string, number>): Promise<void> {
+    const partitions = batches.map(({ topic, message }) => ({ topic, partition: message.partition }));
+    await this.#session.join(this.#told === null ? partitions : [...partitions, this.#told]);
+    // On several brokers one of them could say nothing of a partition.
+    const missing = new Set(counts.keys());
+    for (const { topic, partition, baseOffset } of await this.#session.produce(batches)) {
+      const name = partitionName(topic, partition);
+      const count = counts.get(name);
+      if (count === undefined || baseOffset < 0) continue;
       missing.delete(name);
-      nextOffsets.set(name, base + count);
+      nextOffsets.set(name, baseOffset + count);
+      this.#forecast.acknowledged(name, baseOffset + count);
       this.#sequences.set(name, ((this.#sequences.get(name) ?? 0) + count) % 0x8000_0000);
     }
     if (missing.size > 0) {
@@ -145,15 +167,14 @@ class Publisher implements TransactionalPublisher {
     }
   }
 
-  #current(): Transaction {
-    if (this.#transaction === null) throw new Error('no transaction is open');
-    return this.#transaction;
+  async #end(how: 'commit' | 'abort'): Promise<void> {
+    await this.#session.end(how);
+    this.#forecast.ended();
   }
 
   /**
-   * One call at a time, each in its state, each with a limit. Two concurrent sends of kafkajs lose one and duplicate
-   * the other when a response is lost (trap 1), a producer is of no use after a failed call (trap 2), and its retries
-   * can go on for ever (trap 8).
+   * One call at a time, each in its state, each with a limit. Of two sends at a time the broker could take the second
+   * and not the first; and after a failed call nobody knows what the broker has of it.
    */
   async #exclusively<T>(needed: State, after: State, action: string, call: () => Promise<T>): Promise<T> {
     if (this.#failure !== null) throw this.#failure;
@@ -167,8 +188,8 @@ class Publisher implements TransactionalPublisher {
     } catch (cause) {
       this.#failure = kafkaFault(cause, action, { transactionalId: this.#settings.transactionalId });
       if (this.#state === 'busy') this.#state = 'dead';
-      // What kafkajs still tries in the background must not reach the broker any more.
-      this.#client.destroy();
+      // What is still tried in the background must not reach the broker any more.
+      this.#parts.client.destroy();
       throw this.#failure;
     }
   }

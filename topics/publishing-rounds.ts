@@ -1,12 +1,12 @@
-import type { Message, TopicMessages } from 'kafkajs';
 import { partitionName } from '../avro/progress.ts';
 import type { PartitionRecords } from './contract.ts';
 import { BatchMessage } from './produce-request.ts';
 import { batchHeaderBytes, encodeHeaders, recordBytes } from './record-batch.ts';
+import type { TopicBatch } from './transaction-session.ts';
 
 /** What goes into one produce request: at most one batch per partition. */
 export interface Round {
-  readonly topicMessages: TopicMessages[];
+  readonly batches: readonly TopicBatch[];
   /** `partitionName` → records sent. */
   readonly counts: ReadonlyMap<string, number>;
 }
@@ -31,21 +31,18 @@ export function* splitIntoRounds(
     throw new Error('a partition may come only once in a send');
   }
   while (open.length > 0) {
-    const topics = new Map<string, Message[]>();
+    const batches: TopicBatch[] = [];
     const counts = new Map<string, number>();
     for (const part of open) {
       const { topic, partition, keys, values } = part.one;
       const to = endOfBatch(part.one, part.headers.length, part.from, batchBytesMax);
       const name = partitionName(topic, partition);
       const batch = { keys, values, from: part.from, to, headers: part.headers };
-      const message = new BatchMessage(partition, batch, sequences.get(name) ?? 0);
-      const messages = topics.get(topic);
-      if (messages === undefined) topics.set(topic, [message]);
-      else messages.push(message);
+      batches.push({ topic, message: new BatchMessage(partition, batch, sequences.get(name) ?? 0) });
       counts.set(name, to - part.from);
       part.from = to;
     }
-    yield { topicMessages: [...topics].map(([topic, messages]) => ({ topic, messages })), counts };
+    yield { batches, counts };
     open = open.filter(({ one, from }) => from < one.keys.length);
   }
 }

@@ -4,7 +4,7 @@ import { Fault } from '../runtime/fault.ts';
 import type { KafkaClient, KafkaConnection } from './connection.ts';
 import { withDeadline } from './deadline.ts';
 import { type FetchResponse, fetchResponse } from './fetch-response.ts';
-import { isPassing, kafkaFault, tooLate } from './kafka-fault.ts';
+import { isAddressed, isPassing, kafkaFault, tooLate } from './kafka-fault.ts';
 import {
   createCluster,
   errorOfCode,
@@ -159,8 +159,4 @@ export class TopicReader {
     await withDeadline(this.cluster.disconnect(), 2_000, () => new Error('too late')).catch(() => {});
     this.client.destroy();
   }
-}
-
-function isAddressed(cause: unknown): cause is { host: string; port: number } {
-  return typeof cause === 'object' && cause !== null && 'host' in cause && 'port' in cause;
 }

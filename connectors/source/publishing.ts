@@ -1,5 +1,5 @@
 import type { ProgressRecord } from '../../avro/progress.ts';
-import type { TransactionalPublisher } from '../../topics/contract.ts';
+import type { NextOffsets, PartitionRecords, TransactionalPublisher } from '../../topics/contract.ts';
 import { nowMicros } from '../../runtime/clock.ts';
 import type { Logger } from 'pino';
 import type { Batch } from './batch.ts';
@@ -70,25 +70,31 @@ async function publish(
   nextOffsets: Map<string, number>,
 ): Promise<ProgressRecord> {
   await publisher.begin();
-  for (const records of batch.sends) {
-    for (const [partition, offset] of await publisher.send(records)) nextOffsets.set(partition, offset);
-  }
-  const progress: ProgressRecord = {
-    ...covered,
-    source: settings.name,
-    createdAt: nowMicros(),
-    systemIdentifier: server.systemIdentifier,
-    timeline: server.timeline,
-    slot: settings.slot,
-    publicationHash: server.publicationHash,
-    nextOffsets: Object.fromEntries(nextOffsets),
+  const note = (offsets: NextOffsets): void => {
+    for (const [partition, offset] of offsets) nextOffsets.set(partition, offset);
   };
+  const key = Buffer.from(settings.name);
+  const told: { progress: ProgressRecord | null } = { progress: null };
+  const tell = (offsets: NextOffsets): PartitionRecords => {
+    note(offsets);
+    told.progress = {
+      ...covered,
+      source: settings.name,
+      createdAt: nowMicros(),
+      systemIdentifier: server.systemIdentifier,
+      timeline: server.timeline,
+      slot: settings.slot,
+      publicationHash: server.publicationHash,
+      nextOffsets: Object.fromEntries(nextOffsets),
+    };
+    return { topic: settings.progressTopic, partition: 0, keys: [key], values: [encodeProgress(told.progress)] };
+  };
+  for (const records of batch.sends.slice(0, -1)) note(await publisher.send(records));
+  await publisher.sendAndTell(batch.sends.at(-1) ?? [], tell);
+  const { progress } = told;
+  if (progress === null) throw new Error('a batch was published without its progress record');
   // A table was, is or will be parked: this transaction parks it, or changes of it, or tells them.
   const parks = covered.parkedTables.length > 0 || report.parkedTables.length > 0;
-  const key = Buffer.from(settings.name);
-  await publisher.send([
-    { topic: settings.progressTopic, partition: 0, keys: [key], values: [encodeProgress(progress)] },
-  ]);
   if (batch.again.size > 0) await readAgain(batch);
   failpoint?.('before-commit');
   if (parks) failpoint?.('parked-before-commit');

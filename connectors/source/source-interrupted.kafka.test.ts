@@ -122,6 +122,10 @@ describe('a source that is interrupted in the middle of a large transaction tell
             await opened;
             return publisher.send(records);
           },
+          sendAndTell: async (records, tell) => {
+            await opened;
+            return publisher.sendAndTell(records, tell);
+          },
         };
       },
     });
