@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { perform } from './program.ts';
+import { perform } from './perform.ts';
 
 // Whoever reads our output may have read enough: `concord status | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import { perform } from './program.ts';
+import { perform } from './perform.ts';
 
 export interface Performed {
   readonly out: string;

@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander';
+import type { Logger } from 'pino';
 import { monotonicMs } from '../runtime/clock.ts';
 import { watchEventLoop } from '../runtime/event-loop-watch.ts';
 import { createLog } from '../runtime/log.ts';
@@ -7,10 +8,8 @@ import { exit } from './output.ts';
 import type { Settings } from './settings.ts';
 import { serveHttp } from './sides/http.ts';
 import { Liveness } from './sides/liveness.ts';
-import { openMetering } from './sides/metering.ts';
 import { metricsOf } from './sides/metrics.ts';
-import { openRegistration } from './sides/registration.ts';
-import { runSide, type SideName } from './sides/side.ts';
+import { type OpenSide, runSide, type SideName } from './sides/side.ts';
 
 /** `concord run [registration|metering]`: the connectors of one side, or of both in one process. */
 export function runCommand(): Command {
@@ -39,7 +38,7 @@ export function runCommand(): Command {
 async function run(name: SideName, settings: Settings, stop: AbortController): Promise<void> {
   const log = createLog(name, settings.log.level);
   const { silenceMaxMs, rebuildAfterMs, eventLoopBlockedMaxMs } = settings.limits;
-  const opened = name === 'registration' ? openRegistration(settings, log) : openMetering(settings, log);
+  const opened = await openSide(name, settings, log);
   const liveness = new Liveness(opened.side, silenceMaxMs, monotonicMs);
   const port = name === 'registration' ? settings.http.registrationPort : settings.http.meteringPort;
   const metrics = metricsOf(opened.side, liveness, opened.judgement);
@@ -62,4 +61,10 @@ async function run(name: SideName, settings: Settings, stop: AbortController): P
     await opened.close();
     log.info(`The ${name} side has stopped; everything that was confirmed is durable.`);
   }
+}
+
+/** Only what the side itself needs is loaded. */
+async function openSide(name: SideName, settings: Settings, log: Logger): Promise<OpenSide> {
+  if (name === 'registration') return (await import('./sides/registration.ts')).openRegistration(settings, log);
+  return (await import('./sides/metering.ts')).openMetering(settings, log);
 }
