@@ -34,6 +34,8 @@ describe('a second store', () => {
     rig.start('registration');
     rig.start('metering');
     await untilReferenceDataArrived(rig, 8);
+    // What is changed below must have been loaded before: otherwise there is no history of it.
+    await untilEverythingIsThrough(rig);
     const sql = (text: string): Promise<unknown> => rig.registration.query(text);
     // Refused, held, resolved, overtaken, deleted and made again: something of everything.
     await sql(`UPDATE registration.metering_point SET gsp_group = '_Z' WHERE mpan_core IN (mpan(1), mpan(2))`);
