@@ -1,6 +1,7 @@
 import { type EntityTable, appointmentTable, meterAssetTable, meteringPointTable } from './entities.ts';
 import { KeyState, type Trouble } from './key-state.ts';
 import type { AcceptedAppointment, AppointmentItems, MeteringPointItems, StoreView } from './rules/contract.ts';
+import type { RowPlace } from './row-place.ts';
 import { pointOn } from './timeline.ts';
 import type { StoredVersion } from './versions.ts';
 
@@ -65,6 +66,8 @@ export interface StoredRow {
   readonly key: string;
   readonly version: StoredVersion;
   readonly timeline: string | null;
+  /** Null where it is not asked for. */
+  readonly place: RowPlace | null;
 }
 
 /** The keys of one lane that a batch touches. Keys that the store does not have are made when they are asked for. */
@@ -125,7 +128,7 @@ export class BatchState {
 
   private keyState(table: EntityTable, row: StoredRow): KeyState {
     const trouble = this.troubles.get(troubleName(row.laneKey, table.entity, row.key)) ?? null;
-    return new KeyState(table, row.laneKey, row.key, row.version, trouble, row.timeline);
+    return new KeyState(table, row.laneKey, row.key, row.version, trouble, row.timeline, row.place);
   }
 
   private emptyState(table: EntityTable, laneKey: string, key: string): KeyState {

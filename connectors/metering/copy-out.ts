@@ -1,12 +1,14 @@
 import type { ClientBase } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { RepeatedText } from '../../avro/repeated-text.ts';
+import { itemsOfBlock, type RowPlace } from './row-place.ts';
 
 const tab = 0x09;
 const newline = 0x0a;
 const backslash = 0x5c;
 const minus = 0x2d;
 const zero = 0x30;
+const comma = 0x2c;
 const letterN = 0x4e;
 
 /** The answer to a query as COPY writes it, one row behind the other: a fraction of what rows cost as messages of their own. */
@@ -57,6 +59,12 @@ export class CopyFields {
     return isNegative ? -value : value;
   }
 
+  /** A ctid, which is never null. */
+  place(): RowPlace {
+    this.next();
+    return placeOf(this.bytes, this.start, this.end);
+  }
+
   boolean(): boolean | null {
     return this.next() ? this.bytes[this.start] === 0x74 : null;
   }
@@ -79,6 +87,20 @@ export class CopyFields {
     this.at = at + 1;
     return !(this.isEscaped && at - this.start === 2 && bytes[this.start + 1] === letterN);
   }
+}
+
+/** Reads `(block,item)`. */
+function placeOf(bytes: Uint8Array, start: number, end: number): RowPlace {
+  let block = 0;
+  let value = 0;
+  for (let at = start + 1; at < end - 1; at += 1) {
+    const byte = bytes[at] ?? zero;
+    if (byte === comma) {
+      block = value;
+      value = 0;
+    } else value = value * 10 + (byte - zero);
+  }
+  return block * itemsOfBlock + value;
 }
 
 const escapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };

@@ -1,3 +1,4 @@
+import { placeText, type RowPlace } from './row-place.ts';
 import { copyField, copyNull, dateText, millionthsText, timestampText } from './copy-text.ts';
 
 const firstBytes = 64 * 1024;
@@ -60,6 +61,10 @@ export class CopyText {
 
   boolean(value: boolean): void {
     this.plain(value ? 't' : 'f');
+  }
+
+  place(value: RowPlace): void {
+    this.plain(placeText(value));
   }
 
   /** Days since 1970-01-01. */

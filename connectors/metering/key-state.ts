@@ -1,6 +1,7 @@
 import type { DecodedEvent } from '../../avro/envelope.ts';
 import { comparePositions, type Position } from '../../avro/position.ts';
 import type { EntityTable } from './entities.ts';
+import type { RowPlace } from './row-place.ts';
 import type {
   Ending,
   HeldEvent,
@@ -35,6 +36,8 @@ export class KeyState {
   readonly laneKey: string;
   /** In the store when the batch began. */
   readonly stored: StoredVersion | null;
+  /** Where that row lies; null for what is not read anew for each batch. */
+  readonly place: RowPlace | null;
   readonly hadTrouble: boolean;
   accepted: StoredVersion | null;
   /** The same object as `accepted` where this batch made it. */
@@ -56,6 +59,7 @@ export class KeyState {
     stored: StoredVersion | null,
     trouble: Trouble | null,
     timeline: string | null,
+    place: RowPlace | null = null,
   ) {
     this.table = table;
     this.laneKey = laneKey;
@@ -67,6 +71,7 @@ export class KeyState {
     this.rejections = trouble?.rejections ?? none;
     this.held = trouble?.held ?? none;
     this.timeline = timeline;
+    this.place = place;
   }
 
   /** The last received content; null when there is none or it was a delete. */

@@ -7,6 +7,7 @@ import type { Trouble } from './key-state.ts';
 import type { KnownKeys } from './known-keys.ts';
 import { readRows, type Row } from './read-rows.ts';
 import type { BrokenRule } from './rules/contract.ts';
+import { placeOf, type RowPlace } from './row-place.ts';
 import { statementsOf } from './statements.ts';
 import type { HeldEvent, OpenRejection, Received, StoredVersion } from './versions.ts';
 
@@ -81,7 +82,8 @@ function copiedRow(table: EntityTable): StoredRow {
   const generation = fields.integer() ?? 0;
   const lsn = fields.integer() ?? 0;
   const version = { items, generation, lsn, ordinal: fields.integer() ?? 0 };
-  return rowOf(table, version, table === meteringPointTable ? fields.text() : null);
+  const place = fields.place();
+  return rowOf(table, version, place, table === meteringPointTable ? fields.text() : null);
 }
 
 function copiedItem(kind: ItemKind): Item {
@@ -97,7 +99,7 @@ function copiedItem(kind: ItemKind): Item {
   }
 }
 
-/** A row of `select`: the items, the position, and for a metering point its timeline. */
+/** A row of `select`: the items, the position, where it lies (reference data has none), and for a metering point its timeline. */
 export function storedRow(table: EntityTable, row: Row): StoredRow {
   const items: Record<string, Item> = {};
   let at = 0;
@@ -106,14 +108,15 @@ export function storedRow(table: EntityTable, row: Row): StoredRow {
     at += 1;
   }
   const version = { items, generation: Number(row[at]), lsn: Number(row[at + 1]), ordinal: Number(row[at + 2]) };
-  return rowOf(table, version, row[at + 3] ?? null);
+  const place = row[at + 3] ?? null;
+  return rowOf(table, version, place === null ? null : placeOf(place), row[at + 4] ?? null);
 }
 
-function rowOf(table: EntityTable, version: StoredVersion, timeline: string | null): StoredRow {
+function rowOf(table: EntityTable, version: StoredVersion, place: RowPlace | null, timeline: string | null): StoredRow {
   const { items } = version;
   const key = table === appointmentTable ? items['appointment_id'] : items[table.key[0] ?? ''];
   const laneKey = table.laneKey === null ? '' : items[table.laneKey];
-  return { laneKey: String(laneKey), key: String(key), version, timeline };
+  return { laneKey: String(laneKey), key: String(key), version, timeline, place };
 }
 
 function itemOf(kind: ItemKind, text: string | null): Item {

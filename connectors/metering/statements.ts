@@ -23,7 +23,7 @@ export interface TableStatements {
   readonly removeFew: string;
   readonly changedColumns: readonly string[];
   readonly goneColumns: readonly string[];
-  /** State of `$1`, an array of lane keys. */
+  /** State of `$1`, an array of lane keys: items, position, ctid (but of reference data), and of a metering point its timeline. */
   readonly select: string;
 }
 
@@ -64,9 +64,15 @@ export function statementsOf(table: EntityTable): TableStatements {
   const endingTypes = 'generation_to int, lsn_to bigint, ordinal_to int, xid_to bigint, ended_at timestamptz';
   // Reference data may have a null in its key, which must be found again.
   const equals = table.laneKey === null ? 'IS NOT DISTINCT FROM' : '=';
-  const on = key.map((name) => `p.${name} ${equals} t.${name}`).join(' AND ');
-  const changedTypes = `${itemTypes.join(', ')}, ${stampTypes}, ${decidedTypes}, ${timeline.length === 0 ? '' : 'timeline text, '}${endingTypes}`;
-  const goneTypes = `${keyTypes.join(', ')}, ${endingTypes}`;
+  const sameKey = key.map((name) => `p.${name} ${equals} t.${name}`).join(' AND ');
+  // Found where it was read: no index is asked again. Whoever wrote the row since has moved it, and whatever lies there now
+  // has another key.
+  const isPlaced = table.laneKey !== null;
+  const on = isPlaced ? `p.ctid = t.place AND ${sameKey}` : sameKey;
+  const placeTypes = isPlaced ? 'place tid, ' : '';
+  const placeColumns = isPlaced ? ['place'] : [];
+  const changedTypes = `${placeTypes}${itemTypes.join(', ')}, ${stampTypes}, ${decidedTypes}, ${timeline.length === 0 ? '' : 'timeline text, '}${endingTypes}`;
+  const goneTypes = `${placeTypes}${keyTypes.join(', ')}, ${endingTypes}`;
   const few = (types: string): string =>
     `WITH few AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS t(${types})), ended AS (`;
   const change = (from: string): string =>
@@ -80,8 +86,8 @@ export function statementsOf(table: EntityTable): TableStatements {
     `INSERT INTO ${history} (${[...versioned, 'applied_at', ...endingColumns].join(', ')})
      SELECT ${[...versioned, 'applied_at'].map((name) => `p.${name}`).join(', ')}, ${endingColumns.map((name) => `t.${name}`).join(', ')}
      FROM ${from} t JOIN ${target} p ON ${on}`;
-  const changedColumns = [...own, ...endingColumns];
-  const goneColumns = [...items.filter((name) => key.includes(name)), ...endingColumns];
+  const changedColumns = [...placeColumns, ...own, ...endingColumns];
+  const goneColumns = [...placeColumns, ...items.filter((name) => key.includes(name)), ...endingColumns];
   return {
     createTemporary: [
       `CREATE TEMPORARY TABLE IF NOT EXISTS ${changed} (${changedTypes}) ON COMMIT DELETE ROWS`,
@@ -100,7 +106,7 @@ export function statementsOf(table: EntityTable): TableStatements {
     removeFew: `${few(goneTypes)}${end('few')}) ${remove('few')}`,
     changedColumns,
     goneColumns,
-    select: `SELECT ${table.items.map(([name, kind]) => selected(name, kind)).join(', ')}, generation, lsn, ordinal${timeline.length === 0 ? '' : ', timeline'}
+    select: `SELECT ${table.items.map(([name, kind]) => selected(name, kind)).join(', ')}, generation, lsn, ordinal${isPlaced ? `, ${target}.ctid` : ''}${timeline.length === 0 ? '' : ', timeline'}
      FROM ${target}${table.laneKey === null ? '' : ` WHERE ${table.laneKey} = ANY($1)`}`,
   };
 }

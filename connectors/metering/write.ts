@@ -3,6 +3,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { finished } from 'node:stream/promises';
 import { CopyText } from './copy-rows.ts';
 import { recordOf } from './copy-text.ts';
+import { Fault } from '../../runtime/fault.ts';
 import { type EntityTable, entityTables, type ItemKind } from './entities.ts';
 import type { KeyState } from './key-state.ts';
 import { statementsOf, type TableStatements } from './statements.ts';
@@ -93,7 +94,8 @@ export class VersionWriter {
     const few = async (act: string, text: string, columns: readonly string[], of: CopyText): Promise<void> => {
       if (of.count === 0) return;
       const records = JSON.stringify(of.lines().map((line) => recordOf(columns, line)));
-      await client.query({ name: `concord_${act}_${table.entity}`, text, values: [records] });
+      const { rowCount } = await client.query({ name: `concord_${act}_${table.entity}`, text, values: [records] });
+      demandAll(table, of.count, rowCount);
     };
     await few('remove', statements.removeFew, statements.goneColumns, rows.gone);
     await few('change', statements.changeFew, statements.changedColumns, rows.changed);
@@ -109,21 +111,33 @@ export class VersionWriter {
     this.dirty.add(table);
     if (gone.count > 0) {
       await copyRows(client, statements.copyGone, gone);
-      await client.query(statements.endGone);
-      await client.query(statements.remove);
+      demandAll(table, gone.count, (await client.query(statements.endGone)).rowCount);
+      demandAll(table, gone.count, (await client.query(statements.remove)).rowCount);
     }
     if (changed.count > 0) {
       await copyRows(client, statements.copyChanged, changed);
-      await client.query(statements.endChanged);
-      await client.query(statements.update);
+      demandAll(table, changed.count, (await client.query(statements.endChanged)).rowCount);
+      demandAll(table, changed.count, (await client.query(statements.update)).rowCount);
     }
   }
 }
 
+/** A lane is alone with its rows, but anybody may have psql: what was judged must be what is written. */
+function demandAll({ entity }: EntityTable, expected: number, found: number | null): void {
+  if (found === expected) return;
+  throw new Fault(
+    'unavailable',
+    'STORE_CHANGED_BESIDE',
+    `Of ${expected} rows of metering.${entity} that a batch changes, ${expected - (found ?? 0)} were written by somebody else after they were read. Nothing of the batch is kept; it is judged again.`,
+    { table: entity, expected, found: found ?? 0 },
+  );
+}
+
 function addState(rows: TableRows, state: KeyState): void {
-  const { table, stored, made, ending, timeline } = state;
+  const { table, stored, made, ending, timeline, place } = state;
   if (made === null) {
     if (stored === null || ending === null) return;
+    if (place !== null) rows.gone.place(place);
     writeItems(rows.gone, keyTables.get(table) ?? table, stored.items);
     writeEnding(rows.gone, ending);
     rows.gone.endRow();
@@ -131,6 +145,7 @@ function addState(rows: TableRows, state: KeyState): void {
   }
   const isNew = stored === null || ending === null;
   const row = isNew ? rows.added : rows.changed;
+  if (!isNew && place !== null) row.place(place);
   writeItems(row, table, made.items);
   writeStamp(row, made);
   writeDecided(row, made);

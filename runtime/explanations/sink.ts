@@ -40,6 +40,14 @@ export const sinkExplanations: readonly Explanation[] = [
       'Nothing, if a process was just replaced. If it comes again and again, two sinks with different Kafka clusters or group names write one store: stop one.',
   },
   {
+    code: 'STORE_CHANGED_BESIDE',
+    title: 'A row was changed by somebody else in the middle of a batch',
+    meaning:
+      'Between reading a row and writing it, another session has changed or removed it. The batch was rolled back as a whole, and is judged again on what is there now.',
+    remedy:
+      'Nothing, if it was a single repair by hand. If it comes again and again, something else writes into the tables of the schema metering: find it in pg_stat_activity and stop it.',
+  },
+  {
     code: 'POOL_TOO_SMALL',
     title: 'There are fewer database connections than lanes',
     meaning: 'Each lane keeps one connection of the pool.',
