@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { parseDocument } from 'yaml';
+import { setPause, slotCost } from '../connectors/source/side-pause.ts';
 import { commandLineFile } from '../local/checkout.ts';
 import { configurationFile, writeConfiguration } from '../local/configuration-file.ts';
 import { freePort } from '../local/ports.ts';
@@ -10,7 +11,8 @@ import { livePid, logEnd } from '../local/processes.ts';
 import { sideNames, startSide, stopSide, type SideName } from '../local/sides.ts';
 import { openState, writeState } from '../local/state.ts';
 import type { Rig, RigRound } from './rig.ts';
-import type { Servers } from './servers.ts';
+import { type Servers, withClient } from './servers.ts';
+import { until } from './waiting.ts';
 import { fillSource } from './workload.ts';
 
 const runFile = promisify(execFile);
@@ -50,7 +52,7 @@ export class ConcordRig implements Rig {
     await runFile(process.execPath, [commandLineFile, 'init', '--config', configurationFile(first), '--json'], {
       signal: this.#signal,
     });
-    return new ConcordRound(this.#servers, { id, name: round, directories, source, store });
+    return new ConcordRound(this.#servers, { id, name: round, directories, source, store, signal: this.#signal });
   }
 
   /** A data directory from which sides can be started. */
@@ -97,6 +99,7 @@ interface Place {
   readonly directories: readonly string[];
   readonly source: string;
   readonly store: string;
+  readonly signal: AbortSignal;
 }
 
 export class ConcordRound implements RigRound {
@@ -150,21 +153,42 @@ export class ConcordRound implements RigRound {
     }
   }
 
+  /** Its processes stay, as the peer's worker does: a side that is paused lets go of its slot and of its lanes. */
   async stop(): Promise<void> {
-    this.#started.length = 0;
-    for (const directory of this.#place.directories) for (const name of sideNames) await stopSide(directory, name);
+    for (const side of new Set(this.#started.map(([, name]) => name))) {
+      await this.#setPause(side, true);
+      await until(() => this.#isLetGo(side), 50, {
+        what: `pausing concord's ${side} side`,
+        seconds: 60,
+        signal: this.#place.signal,
+      });
+    }
   }
 
   async remove(): Promise<void> {
-    const { id, name } = this.#place;
-    await this.stop();
+    const { id, name, directories } = this.#place;
+    this.#started.length = 0;
+    for (const directory of directories) for (const side of sideNames) await stopSide(directory, side);
     await this.#servers.deleteTopics(`registration_${name}.`);
     await this.#servers.deleteTopics(`metering_${name}.`);
     await this.#servers.dropDatabases(id);
   }
 
   async #start(directory: string, name: SideName): Promise<void> {
-    if (!(await startSide(directory, name))) return;
-    this.#started.push([directory, name]);
+    if (await startSide(directory, name)) this.#started.push([directory, name]);
+    else await this.#setPause(name, false);
+  }
+
+  async #setPause(side: SideName, paused: boolean): Promise<void> {
+    await withClient(this.#databaseOf(side), (client) => setPause(client, `${side}_${this.#place.name}`, paused));
+  }
+
+  async #isLetGo(side: SideName): Promise<boolean> {
+    const slot = `${this.#place.id}_${side}`;
+    return (await withClient(this.#databaseOf(side), (client) => slotCost(client, slot)))?.active === false;
+  }
+
+  #databaseOf(side: SideName): string {
+    return side === 'registration' ? this.#place.source : this.#place.store;
   }
 }

@@ -146,11 +146,15 @@ export async function query<R extends pg.QueryResultRow>(
   sql: string,
   values: unknown[] = [],
 ): Promise<R[]> {
+  return await withClient(url, async (client) => (await client.query<R>(sql, values)).rows);
+}
+
+export async function withClient<T>(url: string, act: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, application_name: 'concord bench' });
   client.on('error', () => undefined);
   await client.connect();
   try {
-    return (await client.query<R>(sql, values)).rows;
+    return await act(client);
   } finally {
     await client.end();
   }
