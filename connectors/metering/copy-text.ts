@@ -44,13 +44,19 @@ export function dateText(day: number): string {
 
 let lastMicros = Number.NaN;
 let lastTimestamp = '';
+let lastSeconds = Number.NaN;
+let lastSecondsText = '';
 
 /** Epoch microseconds as a timestamptz. Events of one transaction come one after the other. */
 export function timestampText(micros: number): string {
   if (micros === lastMicros) return lastTimestamp;
   const seconds = Math.floor(micros / 1_000_000);
+  if (seconds !== lastSeconds) {
+    lastSecondsText = new Date(seconds * 1000).toISOString().slice(0, 19);
+    lastSeconds = seconds;
+  }
   const rest = String(micros - seconds * 1_000_000).padStart(6, '0');
-  lastTimestamp = `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${rest}+00`;
+  lastTimestamp = `${lastSecondsText}.${rest}+00`;
   lastMicros = micros;
   return lastTimestamp;
 }
