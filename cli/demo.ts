@@ -4,7 +4,7 @@ import { configurationFile } from '../local/configuration-file.ts';
 import { liveOn, liveOnRegardless } from '../local/living.ts';
 import { describer, readiness } from '../local/sides.ts';
 import { readAddresses, type StackAddresses } from '../local/stack.ts';
-import { demandNoSupervisor, supervise } from '../local/supervisor.ts';
+import { demandNoSupervisor, stopSidesSupervisor, supervise } from '../local/supervisor.ts';
 import { untilThrough } from '../local/through.ts';
 import { monotonicMs, pause } from '../runtime/clock.ts';
 import { printBalance, readBalance, type Balance } from './balance.ts';
@@ -39,6 +39,7 @@ async function demo(options: DemoOptions): Promise<void> {
     throw new UsageError('The demo starts an embedded stack of its own: give --data-dir.');
   const { dataDir } = placeOf(options);
   const signal = untilInterrupted();
+  await stopSidesSupervisor(dataDir);
   demandNoSupervisor(dataDir);
   let balance: Balance | null = null;
   const account = (found: Balance): void => {

@@ -26,6 +26,7 @@ import { runCommand } from './run.ts';
 import { schemasCommand } from './schemas.ts';
 import { snapshotCommand } from './snapshot.ts';
 import { statusCommand } from './status.ts';
+import { superviseCommand } from './supervise.ts';
 import { tailCommand } from './tail.ts';
 import { topicsCommand } from './topics.ts';
 import { upCommand } from './up.ts';
@@ -60,5 +61,5 @@ export function createProgram(): Command {
     explainCommand(),
   ];
   const asCode = [topicsCommand(), schemasCommand()];
-  return frameProgram([...embedded, ...running, ...looking, ...asCode], [documentCommand()]);
+  return frameProgram([...embedded, ...running, ...looking, ...asCode], [documentCommand(), superviseCommand()]);
 }

@@ -3,7 +3,7 @@ import { bringUpSteps, alone, takeDown } from '../local/bring-up.ts';
 import { livePids } from '../local/processes.ts';
 import { readAddresses } from '../local/stack.ts';
 import { portNames, readState, type PortName } from '../local/state.ts';
-import { demandNoSupervisor, supervise } from '../local/supervisor.ts';
+import { demandNoSupervisor, startSupervisor, stopSidesSupervisor, supervise } from '../local/supervisor.ts';
 import { untilInterrupted } from './interruption.ts';
 import { placeOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson, UsageError } from './output.ts';
@@ -54,9 +54,11 @@ async function up(options: UpOptions): Promise<void> {
   try {
     if (options.detach === true) {
       await start();
+      startSupervisor(dataDir);
       tell(dataDir, quiet);
       return;
     }
+    await stopSidesSupervisor(dataDir);
     demandNoSupervisor(dataDir);
     await start();
     tell(dataDir, quiet);

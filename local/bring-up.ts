@@ -7,8 +7,8 @@ import { commandLineFile } from './checkout.ts';
 import { configurationFile, writeConfiguration } from './configuration-file.ts';
 import { LockBusy, lockHolder, withLock } from './lock.ts';
 import { populate, wishSample } from './populate.ts';
-import { livePid, processNames, stopProcess, type ProcessName } from './processes.ts';
-import { sideNames, startSide, stopSide, untilSidesReady } from './sides.ts';
+import { lastWords, livePid, processNames, stopProcess, type ProcessName } from './processes.ts';
+import { type SideName, sideNames, startSide, stopSide, untilSidesReady } from './sides.ts';
 import { readAddresses, startStack, stopStack, type StackAddresses } from './stack.ts';
 import { openState, readState, type PortName } from './state.ts';
 
@@ -31,6 +31,8 @@ export const expectedProcesses: readonly ProcessName[] = processNames.filter(
 );
 
 const runFile = promisify(execFile);
+
+const supervisorWaitMs = 60_000;
 
 /** The steps that make a data directory's stack whole, whatever is missing of it. In this order; each may be repeated. */
 export function bringUpSteps(dataDir: string, options: BringUpOptions): readonly Step[] {
@@ -82,6 +84,10 @@ export async function alone<T>(
     return await withLock(lockFile(dataDir), task, act, waitMs, signal);
   } catch (error) {
     if (!(error instanceof LockBusy)) throw error;
+    // It starts what ended, which takes moments.
+    if (waitMs === 0 && error.holder.pid === livePid(dataDir, 'supervisor')) {
+      return alone(dataDir, task, act, supervisorWaitMs, signal);
+    }
     throw new Fault(
       'unavailable',
       'STACK_BUSY',
@@ -89,6 +95,22 @@ export async function alone<T>(
       { pid: error.holder.pid },
     );
   }
+}
+
+/** Starts again the sides that ended; the servers are left as they are. Returns which ended. */
+export async function healSides(
+  dataDir: string,
+  report: (line: string) => void,
+  signal: AbortSignal,
+): Promise<readonly SideName[]> {
+  const dead = sideNames.filter((name) => livePid(dataDir, name) === null);
+  if (dead.length === 0) return dead;
+  for (const name of dead) report(`${name} ended ${lastWords(dataDir, name)}: starting it again`);
+  const start = async (): Promise<void> => {
+    for (const name of dead) await startSide(dataDir, name);
+  };
+  await alone(dataDir, 'starting again what ended', start, supervisorWaitMs, signal);
+  return dead;
 }
 
 /** Starts again whatever of a running stack is dead. Returns what was dead. */
@@ -99,7 +121,7 @@ export async function heal(
 ): Promise<readonly ProcessName[]> {
   const dead = expectedProcesses.filter((name) => livePid(dataDir, name) === null);
   if (dead.length === 0) return dead;
-  report(`${dead.join(', ')} ended: starting again`);
+  for (const name of dead) report(`${name} ended ${lastWords(dataDir, name)}: starting it again`);
   await alone(
     dataDir,
     'starting again what ended',
@@ -107,7 +129,7 @@ export async function heal(
       await startStack(dataDir, { signal });
       for (const name of sideNames) await startSide(dataDir, name);
     },
-    60_000,
+    supervisorWaitMs,
     signal,
   );
   return dead;

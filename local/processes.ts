@@ -30,6 +30,7 @@ export interface Launch {
 }
 
 const recordSchema = z.object({ pid: z.int(), began: z.string() });
+const fatalSchema = z.object({ level: z.literal('fatal'), code: z.string(), msg: z.string() });
 
 /** The pid of the live process of this name; null if it is not running, even if its pid is in use by another program. */
 export function livePid(dataDir: string, name: ProcessName): number | null {
@@ -136,6 +137,16 @@ export function logEnd(dataDir: string, name: ProcessName): string {
     }
   } catch {
     return '(no log)';
+  }
+}
+
+/** Why a process ended, as far as its log tells: `(EVENT_LOOP_BLOCKED: …)`. */
+export function lastWords(dataDir: string, name: ProcessName): string {
+  try {
+    const { code, msg } = fatalSchema.parse(JSON.parse(logEnd(dataDir, name).split('\n').at(-1) ?? ''));
+    return `(${code}: ${msg})`;
+  } catch {
+    return 'without a word (it was killed, or crashed)';
   }
 }
 
