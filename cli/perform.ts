@@ -19,6 +19,10 @@ async function programFor([first]: readonly string[]): Promise<Command> {
     const { runCommand } = await import('./run.ts');
     return frameProgram([runCommand()]);
   }
+  if (first === 'supervise') {
+    const { superviseCommand } = await import('./supervise.ts');
+    return frameProgram([superviseCommand()]);
+  }
   const { createProgram } = await import('./program.ts');
   return createProgram();
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -42,6 +42,40 @@ export class PostgresServer {
     ];
     execFileSync(initdb, [...args, '--locale', 'C'], { ...user, cwd: '/', stdio: 'pipe' });
     return server;
+  }
+
+  /**
+   * A hot standby of a running primary, from a base backup of it, and not started yet: `standbySettings` make it stream
+   * from the slot `standby`.
+   */
+  static async standbyOf(primary: PostgresServer): Promise<PostgresServer> {
+    const home = mkdtempSync(path.join(tmpdir(), 'concord-standby-'));
+    chmodSync(home, 0o755);
+    const server = new PostgresServer(home, await freePort());
+    const client = new pg.Client({ connectionString: primary.url });
+    await client.connect();
+    try {
+      await client.query(`SELECT pg_create_physical_replication_slot('standby', true)`);
+      await client.query(`SELECT pg_backup_start('standby', true)`);
+      const slots = path.join(primary.#data, 'pg_replslot') + path.sep;
+      cpSync(primary.#data, server.#data, {
+        recursive: true,
+        filter: (file) => !file.startsWith(slots) && path.basename(file) !== 'postmaster.pid',
+      });
+      const { rows } = await client.query<{ label: string }>('SELECT labelfile AS label FROM pg_backup_stop(false)');
+      writeFileSync(path.join(server.#data, 'backup_label'), rows[0]?.label ?? '');
+      writeFileSync(path.join(server.#data, 'standby.signal'), '');
+    } finally {
+      await client.end();
+    }
+    copyOwner(server.#data);
+    return server;
+  }
+
+  /** Of a standby of this server. */
+  get standbySettings(): readonly string[] {
+    const primary = `host=127.0.0.1 port=${this.#port} user=postgres dbname=postgres`;
+    return [`primary_conninfo=${primary}`, 'primary_slot_name=standby', 'hot_standby_feedback=on'];
   }
 
   get #data(): string {
