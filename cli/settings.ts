@@ -68,7 +68,7 @@ const limits = z
       .int()
       .min(0)
       .max(1_000)
-      .default(3)
+      .default(1)
       .describe('how long a lone change waits for company, in milliseconds'),
     chunkRows: z.int().min(100).max(100_000).default(10_000).describe('rows of one chunk of the initial load'),
     heartbeatIntervalMs: z
