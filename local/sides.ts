@@ -15,7 +15,11 @@ export const sideNames: readonly SideName[] = ['registration', 'metering'];
  * Node takes memory as long as there is some. A side's own data is bounded, so its heap can be too: it stays far below
  * 300 MB while a transaction of a million rows goes through.
  */
-const heapLimits: readonly string[] = ['--max-old-space-size=128', '--max-semi-space-size=8'];
+const heapLimits: Readonly<Record<SideName, readonly string[]>> = {
+  // What the source makes of a change lives in blocks outside of the heap: a smaller young generation costs it nothing.
+  registration: ['--max-old-space-size=128', '--max-semi-space-size=4'],
+  metering: ['--max-old-space-size=128', '--max-semi-space-size=8'],
+};
 
 const tellIntervalMs = 1_000;
 /** A broker that recovers after a kill may keep the sides waiting for a minute. */
@@ -43,7 +47,7 @@ export async function startSide(dataDir: string, name: SideName): Promise<boolea
   launch(dataDir, {
     name,
     command: process.execPath,
-    args: [...heapLimits, commandLineFile, 'run', name, '--config', configurationFile(dataDir)],
+    args: [...heapLimits[name], commandLineFile, 'run', name, '--config', configurationFile(dataDir)],
     directory: checkoutDirectory,
   });
   return true;
