@@ -360,7 +360,7 @@ dispositions: {GSP_GROUP_UNKNOWN: warn, PARTICIPANT_UNKNOWN: error, CONTRACT_FOR
 
   test('killed with -9 while it is built, goes on where it was; paused, it waits; dropped, nothing is left', async () => {
     const first = await replay('--into', 'killed', '--until', '0/1');
-    expect({ status: first.status, verdict: first.report.verdict }).toEqual({ status: 0, verdict: 'stopped' });
+    expect({ status: first.status, verdict: first.report.verdict }).toEqual({ status: 0, verdict: 'same' });
     const url = new URL(rig.meteringUrl);
     url.pathname += '_replay_killed';
     const second = new pg.Client({ connectionString: url.href });

@@ -6,7 +6,7 @@ import type { ComparedTable } from './compared-tables.ts';
  * Why the stores may differ in a key: a rule refused an event of it in one of them, and not, or otherwise, in the other.
  * `changed` is what nothing of that explains: the live store was changed by somebody else, or was judged by other rules then.
  */
-const unexplained = 'unexplained';
+export const unexplained = 'unexplained';
 
 /** What is asked for the cause of a key, once its rows were looked at. */
 export async function causesOf(

@@ -1,7 +1,9 @@
 import type pg from 'pg';
 import { quoteIdentifier } from '../../connectors/source/sql.ts';
-import { causesOf } from './causes.ts';
-import { type ComparedTable, comparedTables } from './compared-tables.ts';
+import { causesOf, unexplained } from './causes.ts';
+import { type Place, rowsAt } from './as-of-place.ts';
+import type { ComparedTable } from './compared-tables.ts';
+import { explainedKeys, keyText, mayExplain, type NoLongerThere } from './explained.ts';
 
 /** One row that is not the same in both stores. */
 export interface RowDifference {
@@ -17,6 +19,8 @@ export interface TableComparison {
   readonly second: number;
   /** Keys of which the stores do not say the same. */
   readonly differing: number;
+  /** Of them, keys that differ only because something is no longer there: history removed, or records expired. */
+  readonly explained: number;
   /** Cause → keys, of the keys that were looked at. */
   readonly causes: Readonly<Record<string, number>>;
   readonly samples: readonly RowDifference[];
@@ -27,17 +31,25 @@ const bucketsAtOnce = 32;
 const keysLookedAtMax = 5_000;
 const samplesMax = 5;
 
+export interface Comparing {
+  readonly source: string;
+  readonly tables: readonly ComparedTable[];
+  readonly gone: NoLongerThere;
+  /** Where the second store is, if the live one is further: it is compared as it was there. */
+  readonly place: Place | null;
+}
+
 /** Both stores, each in a snapshot of its own. Everything that a replay must repeat is compared, row for row. */
 export async function compareStores(
   live: pg.Client,
   second: pg.Client,
-  source: string,
+  { source, tables, gone, place }: Comparing,
   tell: (text: string) => void,
 ): Promise<readonly TableComparison[]> {
   const found: TableComparison[] = [];
-  for (const table of comparedTables) {
+  for (const table of tables) {
     tell(`comparing ${table.name}`);
-    found.push(await compareTable(live, second, table, source));
+    found.push(await compareTable(live, second, table, source, gone, place));
   }
   return found;
 }
@@ -54,47 +66,88 @@ async function compareTable(
   second: pg.Client,
   table: ComparedTable,
   source: string,
+  gone: NoLongerThere,
+  place: Place | null,
 ): Promise<TableComparison> {
-  const columns = await columnsOf(live, table);
-  const sql = sqlOf(table, columns);
+  const columns = await columnsOf(live, table, place !== null);
+  const ofLive = sqlOf(table, columns, place);
+  const ofSecond = sqlOf(table, columns, null);
+  const sql = { live: ofLive, second: ofSecond };
   const [there, here] = await Promise.all([
-    live.query<Bucket>(sql.digests, [source]),
-    second.query<Bucket>(sql.digests, [source]),
+    live.query<Bucket>(ofLive.digests, [source]),
+    second.query<Bucket>(ofSecond.digests, [source]),
   ]);
   const buckets = differingBuckets(there.rows, here.rows);
   const causes: Record<string, number> = {};
   const samples: RowDifference[] = [];
   let differing = 0;
+  let explained = 0;
+  const mostLookedAt = mayExplain(gone, table) ? Number.POSITIVE_INFINITY : keysLookedAtMax;
   for (let from = 0; from < buckets.length; from += bucketsAtOnce) {
-    const keys = await differingKeys(live, second, sql.listing, source, buckets.slice(from, from + bucketsAtOnce));
-    const looked = keys.slice(0, Math.max(0, keysLookedAtMax - differing));
+    const keys = await differingKeys(live, second, sql, source, buckets.slice(from, from + bucketsAtOnce));
+    const looked = keys.slice(0, Math.max(0, mostLookedAt - differing));
     differing += keys.length;
     if (looked.length === 0) continue;
-    const why = await causesOf(live, second, table, source, looked);
+    const byRule = await causesOf(live, second, table, source, looked);
+    const noLonger = await explainedKeys(
+      live,
+      second,
+      table,
+      source,
+      looked,
+      gone,
+      (key) => byRule(key) !== unexplained,
+    );
+    explained += noLonger.size;
+    const why = (key: string): string => noLonger.get(key) ?? byRule(key);
     for (const key of looked) {
       const cause = why(key);
       causes[cause] = (causes[cause] ?? 0) + 1;
     }
-    const shown = looked.slice(0, samplesMax - samples.length);
+    // What needs to be looked into comes first.
+    const first = looked.filter((key) => !noLonger.has(key));
+    const shown = (first.length > 0 ? first : looked).slice(0, samplesMax - samples.length);
     for (const key of shown)
-      samples.push({ key, cause: why(key), columns: await differenceOf(live, second, sql.rows, source, key) });
+      samples.push({ key, cause: why(key), columns: await differenceOf(live, second, sql, source, key) });
   }
-  return { table: table.name, live: sumOf(there.rows), second: sumOf(here.rows), differing, causes, samples };
+  return {
+    table: table.name,
+    live: sumOf(there.rows),
+    second: sumOf(here.rows),
+    differing,
+    explained,
+    causes,
+    samples,
+  };
 }
 
-async function columnsOf(client: pg.Client, table: ComparedTable): Promise<readonly string[]> {
+/** `asHistory`: those that its history has, too. */
+async function columnsOf(client: pg.Client, table: ComparedTable, asHistory: boolean): Promise<readonly string[]> {
+  const names = asHistory && table.entity !== null ? [table.name, `${table.entity}_history`] : [table.name];
   const { rows } = await client.query<{ name: string }>(
-    `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'metering' AND table_name = $1 ORDER BY 1`,
-    [table.name],
+    `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'metering' AND table_name = ANY ($1)
+     GROUP BY 1 HAVING count(*) = $2 ORDER BY 1`,
+    [[...new Set(names)], new Set(names).size],
   );
   return rows.map(({ name }) => name).filter((name) => !table.without.includes(name));
 }
 
-function sqlOf(table: ComparedTable, columns: readonly string[]) {
-  const key = `concat_ws('|', ${table.key.map((name) => `coalesce(${quoteIdentifier(name)}::text, '')`).join(', ')})`;
+interface BothSql {
+  readonly live: TableSql;
+  readonly second: TableSql;
+}
+
+interface TableSql {
+  readonly digests: string;
+  readonly listing: string;
+  readonly rows: string;
+}
+
+function sqlOf(table: ComparedTable, columns: readonly string[], place: Place | null): TableSql {
+  const key = keyText(table);
   const list = columns.map(quoteIdentifier).join(', ');
   const bucket = `(hashtextextended(${key}, 0) & ${bucketCount - 1})::int`;
-  const from = `metering.${table.name} WHERE source = $1`;
+  const from = `${place === null ? `metering.${table.name}` : rowsAt(table, columns, place)} WHERE source = $1`;
   return {
     digests: `SELECT bucket, count(*)::text AS rows, bit_xor(h)::text AS xor, sum(h)::text AS sum
       FROM (SELECT ${bucket} AS bucket, hash_record_extended(row(${list}), 0) AS h FROM ${from}) d GROUP BY bucket`,
@@ -113,7 +166,7 @@ function differingBuckets(there: readonly Bucket[], here: readonly Bucket[]): re
 async function differingKeys(
   live: pg.Client,
   second: pg.Client,
-  listing: string,
+  sql: BothSql,
   source: string,
   buckets: readonly number[],
 ): Promise<readonly string[]> {
@@ -122,7 +175,7 @@ async function differingKeys(
     ['live', live],
     ['second', second],
   ] as const) {
-    const { rows } = await client.query<{ key: string; h: string }>(listing, [source, buckets]);
+    const { rows } = await client.query<{ key: string; h: string }>(sql[side].listing, [source, buckets]);
     for (const { key, h } of rows) {
       const of = hashes.get(key) ?? { live: [], second: [] };
       of[side].push(h);
@@ -135,13 +188,13 @@ async function differingKeys(
 async function differenceOf(
   live: pg.Client,
   second: pg.Client,
-  sql: string,
+  sql: BothSql,
   source: string,
   key: string,
 ): Promise<RowDifference['columns']> {
   type Row = Readonly<Record<string, unknown>>;
-  const there = (await live.query<{ row: Row }>(sql, [source, key])).rows;
-  const here = (await second.query<{ row: Row }>(sql, [source, key])).rows;
+  const there = (await live.query<{ row: Row }>(sql.live.rows, [source, key])).rows;
+  const here = (await second.query<{ row: Row }>(sql.second.rows, [source, key])).rows;
   const [a] = there;
   const [b] = here;
   if (a === undefined || b === undefined || there.length > 1 || here.length > 1) {

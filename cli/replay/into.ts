@@ -10,7 +10,10 @@ import type { Settings } from '../settings.ts';
 import { type Building, buildTo, endsOf, liveEnds } from './build.ts';
 import { outcomesOf, refusalsByRule } from './causes.ts';
 import { compareStores, type TableComparison } from './compare.ts';
-import { logStarts, positionAt } from './place-in-time.ts';
+import { comparableAt, newestSourceTime, type NotCompared } from './as-of-place.ts';
+import { comparedTables } from './compared-tables.ts';
+import { historyKeptFrom, type NoLongerThere } from './explained.ts';
+import { type LogStarts, logStarts, positionAt } from './place-in-time.ts';
 import { rulesWith } from './rules-file.ts';
 import {
   beginAtLogStart,
@@ -25,8 +28,13 @@ import {
 export interface ReplayReport {
   readonly store: string;
   readonly database: string;
-  /** `stopped`: it was not brought to where the live store is, so nothing was compared. */
+  /** `same`: as far as both have it. `stopped`: it was not brought to where the live store is, and nothing of that could be compared. */
   readonly verdict: 'same' | 'differs' | 'stopped';
+  /** Where they were compared, if that is not where the live store was; null when it is. */
+  readonly asOf: { readonly generation: number; readonly lsn: number } | null;
+  readonly notCompared: readonly NotCompared[];
+  /** Entity → from when on the live store keeps history, where retention has removed some. */
+  readonly historyFrom: Readonly<Record<string, string>>;
   readonly at: string;
   /** Lane → how far both were when they were compared. */
   readonly lanes: Readonly<Record<string, { readonly generation: number; readonly lsn: number }>>;
@@ -70,8 +78,8 @@ export async function replayInto(
   demandSameRules(run, options);
   return withWorker(store, async () => {
     await changeRun(store, `state = 'running'`);
-    const { offsets, completeFrom } = await logStarts(settings);
-    await beginAtLogStart(store, settings.registration.name, offsets);
+    const starts = await logStarts(settings);
+    await beginAtLogStart(store, settings.registration.name, starts.offsets);
     const building: Building = {
       tell,
       signal,
@@ -79,9 +87,14 @@ export async function replayInto(
     };
     while (!signal.aborted) {
       const parameters = await rulesReached(settings, store, building);
-      const report = parameters === null ? null : await toTheEnd(settings, store, parameters, options.until, building);
+      const report =
+        parameters === null ? null : await toTheEnd(settings, store, parameters, options.until, starts, building);
       if (report !== null) {
-        const whole = { ...report, completeFrom: placeOf(completeFrom), seconds: (monotonicMs() - begunMs) / 1000 };
+        const whole = {
+          ...report,
+          completeFrom: placeOf(starts.completeFrom),
+          seconds: (monotonicMs() - begunMs) / 1000,
+        };
         await changeRun(store, `state = 'done', report = $1, reported_at = now()`, [JSON.stringify(whole)]);
         return whole;
       }
@@ -131,6 +144,7 @@ async function toTheEnd(
   store: SecondStore,
   parameters: RuleParameters,
   until: Position | null,
+  starts: LogStarts,
   building: Building,
 ): Promise<ReplayReport | null> {
   for (let pass = 0; pass < passesBeforeSnapshot; pass += 1) {
@@ -143,8 +157,10 @@ async function toTheEnd(
     if (!(await buildTo(settings, store, parameters, ends, building))) return null;
     const run = await findRun(settings, store);
     const isWhole = [...atLive].every(([lane, end]) => ends.get(lane) === end);
+    const { partitions } = settings.kafka;
+    const gone = { ...starts, partitions, historyFrom: await historyKeptFrom(live) };
     const found = await withSnapshot(store.settings, (second) =>
-      comparedWith(live, second, settings.registration.name, isWhole, building.tell),
+      comparedWith(live, second, settings.registration.name, gone, isWhole ? null : until, building.tell),
     );
     return {
       store: store.name,
@@ -159,23 +175,38 @@ async function toTheEnd(
   });
 }
 
+type Found = Pick<
+  ReplayReport,
+  'verdict' | 'asOf' | 'notCompared' | 'historyFrom' | 'tables' | 'refusals' | 'outcomes'
+>;
+
 async function comparedWith(
   live: pg.Client,
   second: pg.Client,
   source: string,
-  isWhole: boolean,
+  gone: NoLongerThere,
+  until: Position | null,
   tell: (text: string) => void,
-): Promise<Pick<ReplayReport, 'verdict' | 'tables' | 'refusals' | 'outcomes'>> {
-  if (!isWhole) return { verdict: 'stopped', tables: [], refusals: {}, outcomes: {} };
-  const tables = await compareStores(live, second, source, tell);
+): Promise<Found> {
+  const place = until === null ? null : { position: until, sourceTime: await newestSourceTime(second) };
+  const { tables: wanted, notCompared } =
+    place === null ? { tables: comparedTables, notCompared: [] } : comparableAt(place, gone.historyFrom);
+  const tables = await compareStores(live, second, { source, tables: wanted, gone, place }, tell);
+  const known = { asOf: placeOf(until), notCompared, historyFrom: Object.fromEntries(gone.historyFrom), tables };
+  const isSame = tables.every(({ differing, explained }) => differing === explained);
+  if (place !== null) {
+    const verdict = tables.length === 0 ? 'stopped' : isSame ? 'same' : 'differs';
+    return { ...known, verdict, refusals: {}, outcomes: {} };
+  }
   const refusals = pairs(await refusalsByRule(live, source), await refusalsByRule(second, source));
   const outcomes = Object.fromEntries(
     Object.entries(pairs(await outcomesOf(live, source), await outcomesOf(second, source))).filter(
       ([, [a, b]]) => a !== b,
     ),
   );
-  const isSame = tables.every(({ differing }) => differing === 0) && Object.keys(outcomes).length === 0;
-  return { verdict: isSame ? 'same' : 'differs', tables, refusals, outcomes };
+  // Of events that have expired, the second store has no outcome.
+  const counted = gone.firstOfLane.size > 0 || Object.keys(outcomes).length === 0;
+  return { ...known, verdict: isSame && counted ? 'same' : 'differs', refusals, outcomes };
 }
 
 function pairs(

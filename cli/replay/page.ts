@@ -42,10 +42,6 @@ function maskedColumn(name: string, value: unknown): unknown {
 
 export function printReplay(report: ReplayReport): void {
   const { verdict, store, completeFrom, rules, tables, seconds } = report;
-  if (verdict === 'stopped') {
-    print(`${store} was built as far as it was to be. The live store is further, so they were not compared.`);
-    return;
-  }
   printTable(
     ['table', 'live', 'replayed', 'differing keys', 'because'],
     tables.map(({ table, live, second, differing, causes }) => [
@@ -63,6 +59,14 @@ export function printReplay(report: ReplayReport): void {
   printPairs('rejections and holds by rule', report.refusals);
   printPairs('events by topic and outcome that are not the same', report.outcomes);
   print('');
+  for (const [entity, since] of Object.entries(report.historyFrom)) {
+    print(
+      `\`concord retention\` has removed history of ${entity} from the live store that was over by ${since.slice(0, 19)}.`,
+    );
+  }
+  if (report.notCompared.length > 0) {
+    print(`Not compared: ${report.notCompared.map(({ table, why }) => `${table} (${why})`).join('; ')}.`);
+  }
   if (completeFrom !== null) {
     print(
       `What was before ${formatLsn(completeFrom.lsn)} (generation ${completeFrom.generation}) has expired from some topics: the replayed store is complete from there on.`,
@@ -75,10 +79,19 @@ export function printReplay(report: ReplayReport): void {
         ? 'the rules of the file'
         : `the rules of the file from ${formatLsn(rules.from.lsn)} on`;
   const lanes = Object.entries(report.lanes).map(([lane, { lsn }]) => `${lane}: ${formatLsn(lsn)}`);
-  print(
-    `Compared at lane ${lanes.join(', ')}; by ${by}; ${seconds.toFixed(1)} s; the store is the database ${report.database}.`,
-  );
-  if (verdict === 'same') print(`${store} and the live store are the same, row for row.`);
+  const where =
+    report.asOf === null
+      ? `at lane ${lanes.join(', ')}`
+      : `as of ${formatLsn(report.asOf.lsn)}, as the history of the live store tells it`;
+  print(`Compared ${where}; by ${by}; ${seconds.toFixed(1)} s; the store is the database ${report.database}.`);
+  const explained = tables.reduce((sum, table) => sum + table.explained, 0);
+  if (verdict === 'stopped')
+    print(`${store} was built as far as it was to be; of the live store there nothing could be told.`);
+  else if (verdict === 'same' && explained > 0) {
+    print(
+      `${store} and the live store are the same as far as both have it: ${explained.toLocaleString('en-GB')} keys differ only by what is no longer there.`,
+    );
+  } else if (verdict === 'same') print(`${store} and the live store are the same, row for row.`);
   else if (rules === null)
     print(
       `${store} and the live store are NOT the same. \`concord reconcile\` says which of both the source agrees with.`,

@@ -24,17 +24,28 @@ export async function positionAt(settings: Settings, timeMs: number): Promise<Po
   });
 }
 
-/** Where the topics begin, for those that begin behind their first record: what is built from them is complete from there on. */
-export async function logStarts(settings: Settings): Promise<{
+export interface LogStarts {
   readonly offsets: ReadonlyMap<string, number>;
+  /** What is built from the topics is complete from there on; null when nothing has expired. */
   readonly completeFrom: Position | null;
-}> {
+  /** Lane → the first event that is still there of it, where something before it has expired. */
+  readonly firstOfLane: ReadonlyMap<number, Position>;
+}
+
+/** Where the topics begin, and what is behind that for those that begin behind their first record. */
+export async function logStarts(settings: Settings): Promise<LogStarts> {
   return withKafka(settings, async (kafka, decoders, topics) => {
     const all = await readOffsets(kafka, topics);
     const offsets = new Map([...all].map(([name, { earliest }]) => [name, earliest]));
     const late = new Map([...offsets].filter(([, earliest]) => earliest > 0));
     const firsts = late.size === 0 ? new Map<string, Position>() : await firstPositions(kafka, decoders, topics, late);
-    return { offsets, completeFrom: [...firsts.values()].toSorted(comparePositions).at(-1) ?? null };
+    const firstOfLane = new Map<number, Position>();
+    for (const [name, first] of firsts) {
+      const lane = Number(name.slice(name.lastIndexOf('/') + 1));
+      const known = firstOfLane.get(lane);
+      if (known === undefined || comparePositions(known, first) < 0) firstOfLane.set(lane, first);
+    }
+    return { offsets, completeFrom: [...firsts.values()].toSorted(comparePositions).at(-1) ?? null, firstOfLane };
   });
 }
 
