@@ -60,7 +60,10 @@ export function replayCommand(): Command {
       '--rules-from <time>',
       'with --into: by those rules only what was published from then on, such as 30d or 2026-03-01; before, by the live ones',
     )
-    .option('--until <place>', 'with --into: end at a time or an LSN, and compare with what the history of the live store tells of it')
+    .option(
+      '--until <place>',
+      'with --into: end at a time or an LSN, and compare with what the history of the live store tells of it',
+    )
     .option('--reveal', 'show MPAN cores unmasked')
     .addHelpText(
       'after',

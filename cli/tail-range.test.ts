@@ -15,5 +15,6 @@ test('a time without a zone is UTC', () => {
   expect(parseTime('2026-03-01 06:00:01.5', now)).toBe(Date.UTC(2026, 2, 1, 6, 0, 1, 500));
   expect(parseTime('2026-03-01T06:00+01:00', now)).toBe(Date.UTC(2026, 2, 1, 5));
   expect(parseTime('2026-03-01', now)).toBe(Date.UTC(2026, 2, 1));
-  expect(() => parseTime('yesterday', now)).toThrow(/Say beginning/);
+  expect(() => parseTime('yesterday', now)).toThrow(/is no time/);
+  expect(() => parseFrom('yesterday', now)).toThrow(/Say beginning/);
 });

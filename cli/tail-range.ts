@@ -17,7 +17,13 @@ export function parseFrom(text: string, nowMs: number): From {
   if (text === 'beginning' || text === 'end') return { kind: text };
   if (/^\d+$/.test(text)) return { kind: 'offset', offset: Number(text) };
   if (/^-\d+$/.test(text)) return { kind: 'last', records: -Number(text) };
-  return { kind: 'time', ms: parseTime(text, nowMs) };
+  try {
+    return { kind: 'time', ms: parseTime(text, nowMs) };
+  } catch {
+    throw new UsageError(
+      `${text} is no place in a topic. Say beginning, end, an offset (120), the last so many (-20), a time (2026-03-01T06:00Z) or how long ago (15m, 2h, 30d).`,
+    );
+  }
 }
 
 const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -31,9 +37,7 @@ export function parseTime(text: string, nowMs: number): number {
     ? Date.parse(text.length > 10 && !isZoned ? `${text.replace(' ', 'T')}Z` : text.replace(' ', 'T'))
     : Number.NaN;
   if (Number.isNaN(ms)) {
-    throw new UsageError(
-      `${text} is no place in a topic. Say beginning, end, an offset (120), the last so many (-20), a time (2026-03-01T06:00Z) or how long ago (15m, 2h, 30d).`,
-    );
+    throw new UsageError(`${text} is no time. Say one (2026-03-01T06:00Z) or how long ago (15m, 2h, 30d).`);
   }
   return ms;
 }

@@ -27,3 +27,13 @@ test('an asset belongs to an MPAN core by its content, other events by their key
   expect(isSelected(of, 'DEV2', { source, mpan_core: '1300000000025' })).toBe(false);
   expect(isSelected(selectionOf({ lsn: '0/65..' }, topics, 0), 'DEV1', { source })).toBe(false);
 });
+
+test('a range that is the wrong way round, and a time that is none, are refused in words about them', () => {
+  expect(() => selectionOf({ offsets: '9..1' }, topics, 0)).toThrow(/ends before it begins/);
+  expect(() => selectionOf({ lsn: '0/2..0/1' }, topics, 0)).toThrow(/ends before it begins/);
+  expect(() => selectionOf({ from: '1h', to: '2h' }, topics, 0)).toThrow(/--to 2h is before --from 1h/);
+  expect(() => selectionOf({ from: 'tomorrow' }, topics, 0)).toThrow(/tomorrow is no time/);
+  expect(() => selectionOf({ topic: ['registration.metering_point'] }, topics, 0)).toThrow(
+    /Did you mean registration\.metering-point\?/,
+  );
+});

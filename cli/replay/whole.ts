@@ -30,10 +30,7 @@ export function demandWhole(options: WholeOptions): void {
   }
   if (options.offsets !== undefined) refuse('--offsets', `${judgesBesides} → leave --into out`);
   if (options.mpan !== undefined) {
-    refuse(
-      '--mpan',
-      'the stores are compared table by table → leave --into out, or look at it there with `concord diff`',
-    );
+    refuse('--mpan', 'the stores are compared table by table, with everything that is in them → leave --into out');
   }
   if (options.limit !== undefined) refuse('--limit', 'it ends at a place, and not after a number → give --until');
   const begins = options.from !== undefined || /^[^.]+(\.\.|$)/.test(options.lsn ?? '');
