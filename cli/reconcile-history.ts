@@ -48,6 +48,12 @@ export function repairsCommand(): Command {
         ]),
         'Nothing was ever repaired.',
       );
+      const endless = repairs.filter(({ state }) => state === 'asked').map(({ id }) => id);
+      if (endless.length > 0) {
+        print(
+          `Repair ${endless.join(', ')} has no end: it is under way, or its process was killed. The source sends what it was asked for all the same; \`concord reconcile\` says whether the rows are right.`,
+        );
+      }
       if (repairs.length > 0) print('Each row with its values before and after is in metering.repair_row.');
     },
   );

@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import {
   createHelpers,
@@ -9,6 +13,7 @@ import { count, Rig, until } from '../test/rig.fixture.ts';
 import type { RepairRow } from './repair-plan.ts';
 import type { ReconcileReport } from './report.ts';
 
+const program = path.resolve(import.meta.dirname, '../dist/cli/concord.js');
 const points = 200;
 const device = '00-DB-12-34-56-78-90-';
 
@@ -197,6 +202,74 @@ describe('a repair sends rows again through the pipe, and', () => {
   test('finds nothing to do the second time', async () => {
     const { status, report } = await reconcile('--repair', '--yes');
     expect([status, report.repair]).toMatchObject([0, { state: 'nothing', rows: [], id: null }]);
+  });
+
+  /** A repair that is killed while a session of it waits for us: what `table`'s trigger stands before is not done yet. */
+  async function killRepair(client: pg.Client, table: string, when: string): Promise<void> {
+    const waiting = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+    await client.query(`CREATE OR REPLACE FUNCTION public.stand() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END';
+      CREATE CONSTRAINT TRIGGER stand ${when} ON ${table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.stand()`);
+    await client.query('SELECT pg_advisory_lock(4711)');
+    const child = spawn(
+      process.execPath,
+      [program, 'reconcile', '--repair', '--yes', '--config', rig.configurationFile],
+      {
+        stdio: 'ignore',
+      },
+    );
+    await until(
+      'it stands before the commit',
+      () => count(client, waiting),
+      (sessions) => sessions === 1,
+    );
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+    await client.query('SELECT pg_advisory_unlock(4711)');
+    await until(
+      'its session has ended',
+      () => count(client, waiting),
+      (sessions) => sessions === 0,
+    );
+    await client.query(`DROP TRIGGER stand ON ${table}`);
+  }
+
+  test('has in its record whatever the source was asked for, when it is killed while it asks', async () => {
+    const { rows: before } = await rig.registration.query<{ last: number }>(
+      'SELECT coalesce(max(id), 0)::int AS last FROM concord.snapshot_job',
+    );
+    const jobs = async (): Promise<readonly number[]> =>
+      (
+        await rig.registration.query<{ id: number }>(
+          'SELECT id::int AS id FROM concord.snapshot_job WHERE id > $1 ORDER BY id',
+          [before[0]?.last],
+        )
+      ).rows.map(({ id }) => id);
+    const recorded = async (): Promise<readonly number[]> =>
+      (
+        await rig.metering.query<{ id: number }>(
+          'SELECT id::int AS id FROM metering.repair, unnest(jobs) AS id WHERE id > $1 ORDER BY id',
+          [before[0]?.last],
+        )
+      ).rows.map(({ id }) => id);
+    await rig.metering.query(`UPDATE metering.meter_asset SET status = 'lost' WHERE device_id = '${device}04'`);
+    // Before the record has the number: the source must not have the job.
+    await killRepair(rig.metering, 'metering.repair', 'AFTER UPDATE');
+    expect(await recorded()).toEqual(expect.arrayContaining([...(await jobs())]));
+    expect((await rig.command('reconcile')).status).toBe(3);
+    expect(await jobs()).toEqual([]);
+    // Before the job is there: the source takes it up, and the record has it.
+    await killRepair(rig.registration, 'concord.snapshot_job', 'AFTER INSERT');
+    await until(
+      'the source has done it',
+      () => reconcile(),
+      ({ status }) => status === 0,
+    );
+    expect(await jobs()).toHaveLength(1);
+    expect(await recorded()).toEqual(expect.arrayContaining([...(await jobs())]));
+    const { stdout } = await rig.command('reconcile', 'repairs');
+    expect(stdout).toMatch(/Repair \d+, \d+ has no end/);
   });
 
   test('says so when the source does not take it up, and the source does it when it runs again', async () => {

@@ -19,8 +19,9 @@ const lookEveryMs = 100;
 
 /**
  * Asks the source for the rows, and waits until all of them are on the topics. What the store makes of them is for the
- * next comparison to say, which waits for the store itself. Killed between the two: the source goes on with what it was
- * asked for, and a repair that is done again changes nothing that is right.
+ * next comparison to say, which waits for the store itself. Killed anywhere: the audit names everything that the source was asked
+ * for, because it is written before the request is there; the source goes on with it, and a repair that is done again
+ * changes nothing that is right.
  */
 export async function sendAgain(
   place: RepairPlace,
@@ -33,9 +34,8 @@ export async function sendAgain(
     const asked: SnapshotJob[] = [];
     for (const { table, keys } of requests) {
       signal?.throwIfAborted();
-      const job = await requestSnapshot(client, place.source, { route: table.route, keys });
-      await addRepairJob(place.metering, repairId, job.id);
-      asked.push(job);
+      const numbered = (id: number): Promise<void> => addRepairJob(place.metering, repairId, id);
+      asked.push(await requestSnapshot(client, place.source, { route: table.route, keys, numbered }));
     }
     const ended: SnapshotJob[] = [];
     for (const job of asked) ended.push(await untilDone(client, place, job, tell, signal));

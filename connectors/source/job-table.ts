@@ -34,6 +34,11 @@ export interface SnapshotWish {
   readonly route: TableRoute;
   readonly predicate?: string;
   readonly keys?: readonly SnapshotKey[];
+  /**
+   * Told the job's number before anybody can see the job: whoever keeps a record of what was asked for has the number even
+   * when the process dies right after it. A number that is no job was never asked for.
+   */
+  readonly numbered?: (id: number) => Promise<void>;
 }
 
 type Queryable = Pick<pg.ClientBase, 'query'>;
@@ -61,7 +66,7 @@ export async function readJob(client: Queryable, source: string, id: number): Pr
 
 /** Asks the source for a snapshot, durably. Rejects with a Fault `SNAPSHOT_REFUSED` if PostgreSQL does not accept it. */
 export async function requestSnapshot(client: pg.Client, source: string, wish: SnapshotWish): Promise<SnapshotJob> {
-  const { route, predicate = null, keys = null } = wish;
+  const { route, predicate = null, keys = null, numbered } = wish;
   const table = await readTable(client, route.schema, route.table);
   if (table === null) throw missingTable(route);
   const kind = keys !== null ? 'keys' : predicate !== null ? 'where' : 'table';
@@ -77,6 +82,7 @@ export async function requestSnapshot(client: pg.Client, source: string, wish: S
     const id = rows[0]?.id ?? 0;
     if (keys !== null) await insertKeys(client, id, route, keys);
     await client.query(`NOTIFY ${jobChannel}`);
+    await numbered?.(id);
     await client.query('COMMIT');
     const job = await readJob(client, source, id);
     if (job === null) throw new RangeError('a job that was written is not there');
