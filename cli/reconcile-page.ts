@@ -1,5 +1,5 @@
 import { parseSnapshot } from '../reconcile/visibility.ts';
-import type { Difference, ReconcileReport } from '../reconcile/report.ts';
+import { type Difference, isUnexplained, type ReconcileReport } from '../reconcile/report.ts';
 import { print, printTable } from './output.ts';
 
 /** One line on standard error that tells what is going on: alive in a terminal, each new stage once elsewhere. */
@@ -74,7 +74,7 @@ export function printReport(report: ReconcileReport): void {
   );
   print('');
   printEquations(report);
-  const shown = differences.filter(({ cause }) => cause !== 'rejected' && cause !== 'held' && cause !== 'loading');
+  const shown = differences.filter(isUnexplained);
   if (shown.length > 0) {
     print('');
     printTable(
@@ -85,6 +85,12 @@ export function printReport(report: ReconcileReport): void {
     if (unexplained > shown.length) print(`… and ${count(unexplained - shown.length, 'row')} more.`);
   }
   printRules(report);
+  if (unexplained > 0) {
+    print('');
+    print(
+      'What to do: `concord diff MPAN` shows both sides and every event of one metering point (--reveal here shows its MPAN); `concord reconcile --repair` shows what would correct the rows, and with --yes does it.',
+    );
+  }
   print('');
   print(`It took ${seconds.toFixed(1)} s.`);
 }

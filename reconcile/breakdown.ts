@@ -7,7 +7,7 @@ import type { ReconciledTable } from './tables.ts';
 /** Rows that do not agree, by who they concern: what the page drills down into. */
 export interface BreakdownLine {
   readonly table: string;
-  readonly standing: 'rejected' | 'held' | 'loading' | 'unexplained';
+  readonly standing: 'rejected' | 'held' | 'dead-lettered' | 'unsent' | 'loading' | 'unexplained';
   /** Of unexplained rows. */
   readonly cause: Cause | null;
   /** Broken rules of refused rows. */
@@ -30,11 +30,26 @@ export async function refusedBreakdown(client: pg.Client, store: StoreSide): Pro
 
 /** Unexplained rows by the same questions, the largest first. */
 export function unexplainedBreakdown(table: ReconciledTable, findings: readonly Finding[]): readonly BreakdownLine[] {
+  return linesOf(table, 'unexplained', findings);
+}
+
+/** Rows whose last change could not be decoded, or not be sent. */
+export function explainedBreakdown(table: ReconciledTable, explained: readonly Finding[]): readonly BreakdownLine[] {
+  const of = (by: Finding['by']): readonly Finding[] => explained.filter((finding) => finding.by === by);
+  return [...linesOf(table, 'dead-lettered', of('deadLettered')), ...linesOf(table, 'unsent', of('unsent'))];
+}
+
+function linesOf(
+  table: ReconciledTable,
+  standing: 'unexplained' | 'dead-lettered' | 'unsent',
+  findings: readonly Finding[],
+): readonly BreakdownLine[] {
   const lines = new Map<string, BreakdownLine>();
-  for (const { cause, place, day } of findings) {
+  for (const { cause: found, place, day } of findings) {
+    const cause = standing === 'unexplained' ? found : null;
     const name = JSON.stringify([cause, place, day]);
     const rows = (lines.get(name)?.rows ?? 0) + 1;
-    lines.set(name, { table: table.entity, standing: 'unexplained', cause, rules: [], ...place, day, rows });
+    lines.set(name, { table: table.entity, standing, cause, rules: [], ...place, day, rows });
   }
   return [...lines.entries()]
     .sort(([a, one], [b, other]) => other.rows - one.rows || (a < b ? -1 : 1))

@@ -21,6 +21,8 @@ export interface TableComparison {
   readonly tally: Tally;
   /** Not counted yet. */
   readonly open: OpenRow[];
+  /** Some of the rows that only a close look explained. */
+  readonly explained: Finding[];
   /** Rows that were looked at one by one. */
   readonly looked: number;
 }
@@ -42,6 +44,7 @@ export async function compareTable(
     else countBucket(tally, bucket);
   }
   const open: OpenRow[] = [];
+  const explained: Finding[] = [];
   let looked = 0;
   let batch: RowSides[] = [];
   const examineBatch = async (): Promise<void> => {
@@ -49,8 +52,10 @@ export async function compareTable(
     for (const [at, finding] of findings.entries()) {
       const row = batch[at];
       if (row === undefined) continue;
-      if (finding.by !== null) countRow(tally, row, { kind: 'explained', by: finding.by });
-      else if (open.length < keptMax) open.push({ row, finding });
+      if (finding.by !== null) {
+        countRow(tally, row, { kind: 'explained', by: finding.by });
+        if (explained.length < keptMax) explained.push(finding);
+      } else if (open.length < keptMax) open.push({ row, finding });
       else countRow(tally, row, { kind: 'open' });
     }
     batch = [];
@@ -68,7 +73,7 @@ export async function compareTable(
   }
   await examineBatch();
   countUnchanged(tally, unchanged);
-  return { tally, open, looked };
+  return { tally, open, explained, looked };
 }
 
 interface ComparedRow {

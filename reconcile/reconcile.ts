@@ -2,7 +2,7 @@ import { formatLsn } from '../avro/position.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { withDatabase } from '../runtime/postgres.ts';
 import { type Base, type ChosenBase, readBase, readMark, refusalOf } from './base.ts';
-import { unexplainedBreakdown } from './breakdown.ts';
+import { explainedBreakdown, unexplainedBreakdown } from './breakdown.ts';
 import type { OpenRow } from './comparison.ts';
 import type { Finding, SourceProgress } from './evidence.ts';
 import {
@@ -56,11 +56,12 @@ export async function reconcile(settings: ReconcileSettings, dependencies: Recon
     point: { ...at.point, generation: progress.generation },
     tables: reports,
     differences: at.compared.flatMap((one) => differencesOf(one, settings.listedMax)),
-    breakdown: at.compared.flatMap(({ table, unexplained, breakdown }) => [
+    breakdown: at.compared.flatMap(({ table, unexplained, explained, breakdown }) => [
       ...unexplainedBreakdown(
         table,
         unexplained.map(({ finding }) => finding),
       ),
+      ...explainedBreakdown(table, explained),
       ...breakdown,
     ]),
     events,
@@ -117,7 +118,7 @@ async function lookAgain(
   progress: SourceProgress,
 ): Promise<number> {
   let lookedAgain = 0;
-  for (const { table, tally, open, unexplained } of compared) {
+  for (const { table, tally, open, unexplained, explained } of compared) {
     let waiting: readonly OpenRow[] = open;
     lookedAgain += waiting.length;
     for (let look = 2; waiting.length > 0; look += 1) {
@@ -129,8 +130,10 @@ async function lookAgain(
       const next: OpenRow[] = [];
       for (const { row, standing, finding } of looked) {
         if (finding === null) countRow(tally, row, standing);
-        else if (finding.by !== null) countRow(tally, row, { kind: 'explained', by: finding.by });
-        else if (finding.movedOn && look < looksMax) next.push({ row, finding });
+        else if (finding.by !== null) {
+          countRow(tally, row, { kind: 'explained', by: finding.by });
+          explained.push(finding);
+        } else if (finding.movedOn && look < looksMax) next.push({ row, finding });
         else {
           countRow(tally, row, { kind: 'open' });
           unexplained.push({ row, finding });
@@ -167,7 +170,7 @@ function reportOf({ table, tally, rules, through }: Compared): TableReport {
   };
 }
 
-function differencesOf({ table, unexplained, refused }: Compared, listedMax: number): readonly Difference[] {
+function differencesOf({ table, unexplained, explained, refused }: Compared, listedMax: number): readonly Difference[] {
   const found = unexplained.map(
     ({ finding }): Difference => ({
       table: table.entity,
@@ -178,6 +181,11 @@ function differencesOf({ table, unexplained, refused }: Compared, listedMax: num
       rules: [],
     }),
   );
+  const lettered = explained.flatMap(({ key, by, items }): readonly Difference[] => {
+    // A value that was too large to be sent is too large to be listed as well: those rows are only counted.
+    if (by !== 'deadLettered') return [];
+    return [{ table: table.entity, key, cause: 'dead-lettered', items: Object.keys(items), values: items, rules: [] }];
+  });
   const named = new Set(found.map(({ key }) => key));
-  return [...found, ...refused.filter(({ key }) => !named.has(key))].slice(0, listedMax);
+  return [...found, ...lettered, ...refused.filter(({ key }) => !named.has(key))].slice(0, listedMax);
 }

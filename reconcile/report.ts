@@ -44,12 +44,30 @@ export interface TableReport {
 export interface Difference {
   readonly table: string;
   readonly key: string;
-  readonly cause: Cause | 'rejected' | 'held' | 'loading';
+  readonly cause: Cause | 'rejected' | 'held' | 'dead-lettered' | 'loading';
   /** Names of the items that differ; none for a row that one side does not have. */
   readonly items: readonly string[];
   readonly values: Readonly<Record<string, ItemValues>>;
   /** Broken rules of a refused row. */
   readonly rules: readonly string[];
+}
+
+/** A difference that nothing explains. */
+export type Unexplained = Difference & { readonly cause: Cause };
+
+export function isUnexplained(difference: Difference): difference is Unexplained {
+  switch (difference.cause) {
+    case 'rejected':
+    case 'held':
+    case 'dead-lettered':
+    case 'loading':
+      return false;
+    case 'changed-in-store':
+    case 'missing':
+    case 'extra':
+    case 'unknown':
+      return true;
+  }
 }
 
 /** captured = applied + unchanged + superseded + rejected + held + dead-lettered + not ours + in flight, over all topics. */

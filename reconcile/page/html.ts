@@ -1,3 +1,13 @@
+import type { Cause } from '../agreement.ts';
+
+/** What nothing explains, in the words of the whole page. */
+export const causes: Readonly<Record<Cause, string>> = {
+  'changed-in-store': 'changed in the store',
+  missing: 'missing in the store',
+  extra: 'in the store only',
+  unknown: 'differs, cause unknown',
+};
+
 /** Text that is safe between tags and in quoted attributes. */
 export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
@@ -29,11 +39,11 @@ export interface Column {
   readonly isNumber?: boolean;
 }
 
-/** Cells are HTML. A narrow window scrolls the table, not the page. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+/** Cells are HTML. A narrow window scrolls the table, not the page; of kind `stacked` it has the cells one below the other. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[], kind = ''): string {
   const cell = (tag: 'th' | 'td', text: string, at: number): string =>
     `<${tag}${columns[at]?.isNumber === true ? ' class="n"' : ''}>${text}</${tag}>`;
   const head = columns.map(({ title }, at) => cell('th', escaped(title), at)).join('');
   const body = rows.map((row) => `<tr>${row.map((text, at) => cell('td', text, at)).join('')}</tr>`).join('\n');
-  return `<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
+  return `<div class="scroll"><table${kind === '' ? '' : ` class="${kind}"`}><thead><tr>${head}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
 }

@@ -1,89 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { RunSummary } from '../history.ts';
 import { maskedReport } from '../masked.ts';
-import type { ReconcileReport } from '../report.ts';
+import { evidence, report } from './evidence.fixture.ts';
 import { pageOf } from './page.ts';
-
-const none = { agreeing: 0, explained: 0, unexplained: 0 };
-
-function report(over: Partial<ReconcileReport> = {}): ReconcileReport {
-  return {
-    verdict: 'differ',
-    point: { snapshot: '100:103:101', lsn: '0/ABCD', at: '2026-03-29T01:30:00.000Z', generation: 2 },
-    tables: [
-      {
-        table: 'metering_point',
-        sourceRows: 12_345,
-        storeRows: 12_344,
-        agreeing: 12_342,
-        explained: { rejected: 2, held: 0, deadLettered: 0, notOurs: 0, loading: 0, unsent: 0 },
-        unexplained: 1,
-        source: { ...none, agreeing: 12_342, explained: 2, unexplained: 1 },
-        store: { ...none, agreeing: 12_342, explained: 1, unexplained: 1 },
-        closes: true,
-        rules: { GSP_GROUP_UNKNOWN: 2 },
-        verifiedThrough: null,
-      },
-    ],
-    differences: [
-      {
-        table: 'metering_point',
-        key: '1300000000012',
-        cause: 'changed-in-store',
-        items: ['supplier_mpid', 'mpan_core'],
-        values: {
-          supplier_mpid: { registration: 'SUPA', metering: '<script>alert(1)</script>' },
-          mpan_core: { registration: '1300000000012', metering: null },
-        },
-        rules: [],
-      },
-    ],
-    breakdown: [
-      {
-        table: 'metering_point',
-        standing: 'rejected',
-        cause: null,
-        rules: ['GSP_GROUP_UNKNOWN'],
-        distributor: 'MANW',
-        supplier: '</script>',
-        day: '2026-03-28',
-        rows: 2,
-      },
-    ],
-    events: {
-      captured: 12_400,
-      applied: 12_398,
-      unchanged: 0,
-      superseded: 0,
-      rejected: 2,
-      held: 0,
-      deadLettered: 0,
-      notOurs: 0,
-      inFlight: 0,
-      closes: true,
-    },
-    closes: true,
-    seconds: 1.25,
-    lookedAgain: 0,
-    version: '9.8.7',
-    ...over,
-  };
-}
-
-const runs: readonly RunSummary[] = [3, 4, 5].map((id) => ({
-  id,
-  at: `2026-03-29T0${id}:00:00.000Z`,
-  verdict: id === 3 ? 'failed' : id === 4 ? 'agree' : 'differ',
-  scope: 'full',
-  lsn: null,
-  seconds: 1,
-  sourceRows: id === 3 ? null : 12_345,
-  explained: id === 3 ? null : 2,
-  unexplained: id === 3 ? null : id - 4,
-  problem: id === 3 ? 'RECONCILE_STORE_BEHIND: it does not move' : null,
-}));
-
-const evidence = { runId: 5, report: report(), source: 'registration', runs };
 
 describe('the page about a run', () => {
   test('is the same to the letter for the same evidence', () => {
@@ -127,6 +45,46 @@ describe('the page about a run', () => {
     const page = pageOf({ ...evidence, report: maskedReport(report()) });
     expect(page).not.toContain('1300000000012');
     expect(page).toContain('13*********12');
+  });
+
+  test('lists the rows that have a reason, with the rule in words, and says what it does not list', () => {
+    const [table] = report().tables;
+    if (table === undefined) throw new RangeError('no table');
+    const page = pageOf({
+      ...evidence,
+      report: report({
+        tables: [{ ...table, explained: { ...table.explained, notOurs: 7 } }],
+        differences: [
+          {
+            table: 'metering_point',
+            key: 'KEY1',
+            cause: 'rejected',
+            items: [],
+            values: {},
+            rules: ['GSP_GROUP_UNKNOWN'],
+          },
+          { table: 'metering_point', key: 'KEY2', cause: 'dead-lettered', items: [], values: {}, rules: [] },
+        ],
+      }),
+    });
+    expect(page).toMatch(/GSP_GROUP_UNKNOWN<\/code><\/td><td>The GSP group is one of/);
+    expect(page).toMatch(/KEY1<\/code><\/td><td>rejected<[\s\S]*KEY2<\/code><\/td><td>dead-lettered</);
+    expect(page).toContain('7 appointments of other metering services');
+  });
+
+  test('masks in a mirrored table whatever looks like an MPAN core', () => {
+    const values = { note: { registration: 'of 1300000000012', metering: null } };
+    const difference = {
+      table: 'billing.account',
+      key: '1300000000012',
+      cause: 'unknown' as const,
+      items: ['note'],
+      values,
+      rules: [],
+    };
+    const page = pageOf({ ...evidence, report: maskedReport(report({ differences: [difference] })) });
+    expect(page).not.toContain('1300000000012');
+    expect(page).toContain('of 13*********12');
   });
 
   test('does not call it agreement when an event is missing', () => {

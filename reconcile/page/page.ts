@@ -1,8 +1,9 @@
 import type { RunSummary } from '../history.ts';
-import type { Difference, ReconcileReport, TableReport } from '../report.ts';
+import { type Difference, isUnexplained, type ReconcileReport, type TableReport } from '../report.ts';
 import { parseSnapshot } from '../visibility.ts';
 import { drillDown, drillDownScript } from './drill-down.ts';
-import { escaped, moment, number, plural, table, tableTitle } from './html.ts';
+import { explainedRows } from './explained.ts';
+import { causes, escaped, moment, number, plural, table, tableTitle } from './html.ts';
 import { style } from './style.ts';
 import { trend } from './trend.ts';
 
@@ -35,6 +36,7 @@ ${facts(report)}
 ${block('What was compared', compared(evidence))}
 ${block('The equations', equations(report))}
 ${block('Unexplained rows', unexplained(report))}
+${block('Rows with a known reason', explainedRows(report))}
 ${block('Looking into it', drillDown(report.breakdown))}
 ${block('Trend', trend(runs, runId))}
 ${block('How to read this', reading)}
@@ -94,7 +96,7 @@ function facts({ tables, events }: ReconcileReport): string {
 }
 
 function compared({ report, source }: Evidence): string {
-  const { point, tables, version, lookedAgain, since = null } = report;
+  const { point, tables, version, lookedAgain, since = null, wholeBecause } = report;
   const { inProgress } = parseSnapshot(point.snapshot, point.generation);
   const proved = tables.flatMap(({ table: name, verifiedThrough }) =>
     verifiedThrough === null ? [] : [`${escaped(tableTitle(name))} <code>${verifiedThrough}</code>`],
@@ -107,9 +109,19 @@ function compared({ report, source }: Evidence): string {
       'At which point',
       `LSN <code>${point.lsn}</code>, snapshot <code>${escaped(point.snapshot)}</code> (${plural(inProgress.length, 'transaction')} in progress), generation ${point.generation}`,
     ],
-    ['Proved equal through', proved.length === 0 ? 'nothing by this run' : proved.join(', ')],
+    [
+      'Proved equal through',
+      proved.length === 0
+        ? 'nothing by this run'
+        : `${proved.join(', ')}${proved.length < tables.length ? '; the others not by this run' : ''}`,
+    ],
     ...(since === null
-      ? []
+      ? [
+          [
+            'How',
+            `every row on both sides${wholeBecause === undefined ? '' : `, because ${escaped(wholeBecause)}`}`,
+          ] as const,
+        ]
       : [
           [
             'How',
@@ -138,7 +150,7 @@ function equations(report: ReconcileReport): string {
   const { tables, events } = report;
   const columns = [
     { title: 'Table' },
-    ...['In registration', 'In metering', 'Agree', ...Object.values(explanationNames), 'Unexplained'].map((title) => ({
+    ...['Unexplained', 'In registration', 'In metering', 'Agree', ...Object.values(explanationNames)].map((title) => ({
       title,
       isNumber: true,
     })),
@@ -146,11 +158,12 @@ function equations(report: ReconcileReport): string {
   ];
   const rows = tables.map((one) => [
     escaped(tableTitle(one.table)),
+    // First, so that a narrow window has it without being moved.
+    one.unexplained === 0 ? '0' : `<span class="no">${number(one.unexplained)}</span>`,
     number(one.sourceRows),
     number(one.storeRows),
     number(one.agreeing),
     ...Object.keys(explanationNames).map((name) => number(one.explained[name as keyof typeof explanationNames])),
-    one.unexplained === 0 ? '0' : `<span class="no">${number(one.unexplained)}</span>`,
     one.closes ? '<span class="ok">yes</span>' : '<span class="no">NO</span>',
   ]);
   const side = (name: string, total: number, of: 'source' | 'store'): string =>
@@ -175,7 +188,7 @@ ${side(
 function unexplained({ tables, differences }: ReconcileReport): string {
   const open = sum(tables, (one) => one.unexplained);
   if (open === 0) return '<p>There is none.</p>';
-  const shown = differences.filter(({ cause }) => cause !== 'rejected' && cause !== 'held' && cause !== 'loading');
+  const shown = differences.filter(isUnexplained);
   const columns = [
     { title: 'Table' },
     { title: 'Key' },
@@ -184,20 +197,13 @@ function unexplained({ tables, differences }: ReconcileReport): string {
   ];
   const rows = shown.map((one) => [
     escaped(tableTitle(one.table)),
-    `<code>${escaped(one.key)}</code>`,
-    escaped(causes[one.cause as keyof typeof causes]),
+    `<code class="key">${escaped(one.key)}</code>`,
+    escaped(causes[one.cause]),
     valuesOf(one),
   ]);
   const more = open > shown.length ? `<p class="hint">and ${plural(open - shown.length, 'row')} more.</p>` : '';
-  return `${table(columns, rows)}${more}`;
+  return `${table(columns, rows, 'stacked')}${more}`;
 }
-
-const causes = {
-  'changed-in-store': 'changed in the store',
-  missing: 'missing in the store',
-  extra: 'in the store only',
-  unknown: 'differs, cause unknown',
-} as const;
 
 function valuesOf({ items, values }: Difference): string {
   if (items.length === 0) return 'the whole row';

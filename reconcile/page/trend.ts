@@ -65,7 +65,7 @@ function list(runs: readonly RunSummary[], runId: number): string {
     .toReversed()
     .slice(0, listedMax)
     .map((run) => [
-      `${run.id}${run.id === runId ? ' (this one)' : ''}`,
+      `<span class="at">${run.id}${run.id === runId ? ' (this one)' : ''}</span>`,
       `<span class="at">${run.at.slice(0, 16).replace('T', ' ')}</span>`,
       `<span class="v ${run.verdict}">${verdicts[run.verdict]}</span>${run.problem === null ? '' : ` ${escaped(run.problem)}`}`,
       scopes[run.scope],
