@@ -146,13 +146,19 @@ export function createDecoder<Value = DecodedEvent>(
 
 /** Where both schemas are the same to the letter, which is nearly always, reading is compiled; else avsc resolves. */
 function createRead<Value>(schema: RecordSchema, writer: Type): Read<Value> {
-  const reader = typeOf(schema);
+  // The schema of a mirrored table grows while it is read: a record says what its writer knew, and no more.
+  const isMirrored = schema.postgres !== undefined && writer.name === nameIn(schema);
+  const reader = isMirrored ? writer : typeOf(schema);
   const isSame = layoutOf(reader) === layoutOf(writer);
   // What is compiled reads longs as numbers; a mirrored table has all 64 bits.
   const compiled = isSame && schema.postgres === undefined ? compileReader(schema) : null;
   if (compiled !== null) return compiled as Read<Value>;
   const resolver = isSame ? undefined : reader.createResolver(writer);
   return (bytes, start, end) => reader.fromBuffer(bytes.subarray(start, end), resolver) as Value;
+}
+
+function nameIn({ namespace, name }: RecordSchema): string {
+  return namespace === undefined ? name : `${namespace}.${name}`;
 }
 
 /** Everything that decides how bytes are read: names and types with their logical types, but no docs. */

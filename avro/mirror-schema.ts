@@ -19,6 +19,12 @@ export interface ShapeColumn {
   readonly base: ShapeType;
   /** Of an array. */
   readonly element: ShapeType | null;
+  /** Its number in the table. */
+  readonly number: number;
+  /** What rows have in it that are older than the column, as text: the server keeps it beside the table, not in the rows. */
+  readonly missing: string | null;
+  /** Rows that are there when the column is added get a value that the server works out row by row. */
+  readonly isFilled: boolean;
 }
 
 /** A table as the source has it: all that its schema on the topic and its table in the store are made from. */
@@ -46,20 +52,25 @@ export function storedName(column: string): string {
 
 /** The schema of a mirrored table's events: the envelope, then an item for each column, nullable, then what did not fit. */
 export function mirrorSchema(shape: TableShape): RecordSchema {
-  const { fields } = loadSchema('participant');
-  const items = new Set(itemFields(loadSchema('participant')));
-  const envelope = fields.filter((field) => !items.has(field));
   return {
     type: 'record',
     name: avroName(shape.table),
     namespace: `concord.mirror.${avroName(shape.schema)}`,
     doc: `The table ${shape.schema}.${shape.table}, as it is in its source.`,
     postgres: { schema: shape.schema, table: shape.table, key: shape.key },
-    fields: [...envelope.slice(0, -2), ...shape.columns.map(fieldOf), ...envelope.slice(-2)],
+    fields: withEnvelope(shape.columns.map(mirrorField)),
   };
 }
 
-function fieldOf(column: ShapeColumn): SchemaField {
+/** The items between the two parts of the envelope. */
+export function withEnvelope(items: readonly SchemaField[]): readonly SchemaField[] {
+  const { fields } = loadSchema('participant');
+  const others = new Set(itemFields(loadSchema('participant')));
+  const envelope = fields.filter((field) => !others.has(field));
+  return [...envelope.slice(0, -2), ...items, ...envelope.slice(-2)];
+}
+
+export function mirrorField(column: ShapeColumn): SchemaField {
   const stored = storedType(column);
   return {
     name: taken.has(column.name) ? withoutMeaning(column.name) : avroName(column.name),
@@ -69,7 +80,7 @@ function fieldOf(column: ShapeColumn): SchemaField {
     owner: 'Mirrored table',
     // Nobody has said what is in it.
     classification: 'PII restricted',
-    postgres: { column: column.name, type: column.type, stored },
+    postgres: { column: column.name, type: column.type, stored, number: column.number },
   };
 }
 

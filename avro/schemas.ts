@@ -40,8 +40,21 @@ export interface SchemaField {
   /** Who owns the item, in the words of the interface definition. */
   readonly owner: string;
   readonly classification: 'public' | 'PII restricted';
-  /** Of a mirrored table's item: its column, the column's type, and its type in the store, as SQL. */
-  readonly postgres?: { readonly column: string; readonly type: string; readonly stored: string } | undefined;
+  readonly postgres?: MirroredColumn | undefined;
+}
+
+/** What the item of a mirrored table says of its column. */
+export interface MirroredColumn {
+  readonly column: string;
+  /** As the source declares it, and in the store, as SQL. */
+  readonly type: string;
+  readonly stored: string;
+  /** The column's number in its table, which no other column of the table ever has. */
+  readonly number?: number | undefined;
+  /** What rows have in it that are older than the column, as PostgreSQL's text; absent for NULL. */
+  readonly missing?: string | undefined;
+  /** The source does not have the column any more. */
+  readonly dropped?: true | undefined;
 }
 
 export interface RecordSchema {
