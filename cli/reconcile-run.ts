@@ -109,6 +109,7 @@ async function progressOf(settings: Settings): Promise<SourceProgress> {
   return {
     generation: position.generation,
     loadCompleteLsn: isOlder ? 0 : (loadCompleteAt?.lsn ?? null),
+    parked: new Set(registration.parkedTables),
     loaded: new Set(loads.filter(([, { done }]) => done).map(([table]) => table)),
   };
 }

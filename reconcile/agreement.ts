@@ -1,7 +1,8 @@
 /**
  * Why a row may rightly differ (P24). `unsent`: in values that the source left out of its event, and of which the store says so.
+ * `parked`: the table is parked, and the source's row is newer than the store's.
  */
-export type Explanation = 'rejected' | 'held' | 'deadLettered' | 'notOurs' | 'loading' | 'unsent';
+export type Explanation = 'rejected' | 'held' | 'deadLettered' | 'notOurs' | 'loading' | 'unsent' | 'parked';
 
 /** What is wrong with a row that nothing explains. */
 export type Cause = 'changed-in-store' | 'missing' | 'extra' | 'unknown';

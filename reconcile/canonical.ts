@@ -1,4 +1,4 @@
-import { quoteIdentifier } from '../connectors/source/sql.ts';
+import { quoteIdentifier, quoteLiteral } from '../connectors/source/sql.ts';
 import type { ReconciledItem, ReconciledTable } from './tables.ts';
 
 /**
@@ -39,8 +39,12 @@ export function sourceItems(alias: string, types: ColumnTypes): ItemsSql {
   };
 }
 
-export function storeItems(alias: string): ItemsSql {
-  return ({ name, kind, stored }) => {
+/** `isAbsent`: a column of the source that the store gets with the first record that has it. */
+export function storeItems(alias: string, isAbsent: (item: ReconciledItem) => boolean = () => false): ItemsSql {
+  return (item) => {
+    const { name, kind, stored, missing = null } = item;
+    if (kind === 'mirrored' && isAbsent(item))
+      return missing === null ? 'NULL::text' : `${quoteLiteral(missing)}::text`;
     if (kind === 'mirrored') return `${alias}.${stored ?? name}::text`;
     return kind === 'integer' ? `${alias}.${name}::bigint` : `${alias}.${name}`;
   };

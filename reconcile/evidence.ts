@@ -11,6 +11,8 @@ export interface SourceProgress {
   readonly loadCompleteLsn: number | null;
   /** `schema.table` of what is read completely by now: a mirrored table may be added later. */
   readonly loaded: ReadonlySet<string>;
+  /** `schema.table` of what is parked or paused: its changes wait, and are told when it is resumed. */
+  readonly parked: ReadonlySet<string>;
 }
 
 /** The value of an item that differs, on both sides, as text. */
@@ -99,7 +101,10 @@ export async function examine(
     const explain = (): Explanation | null => {
       if (isDeadLettered) return 'deadLettered';
       if (isLoading(both, row, since, progress)) return 'loading';
-      return inStore.length === 1 && isUnsent(both, inSource, closest) ? 'unsent' : null;
+      if (inStore.length === 1 && isUnsent(both, inSource, closest)) return 'unsent';
+      // What somebody has changed in the store is no matter of what waits.
+      const isOlder = causeOf(inSource, closest, inStore.length, since) !== 'changed-in-store';
+      return isOlder && progress.parked.has(tableName(both.source.table.route)) ? 'parked' : null;
     };
     return {
       key: row.key,

@@ -2,6 +2,7 @@ import { formatLsn } from '../avro/position.ts';
 import type { RegistrationMapping } from '../connectors/registration/routes.ts';
 import { Fault } from '../runtime/fault.ts';
 import { databaseFault, type DatabaseSettings } from '../runtime/postgres.ts';
+import { absentColumns } from './absent-columns.ts';
 import { standingOf } from './agreement.ts';
 import { type Base, readMark, shapeOf } from './base.ts';
 import { type BreakdownLine, refusedBreakdown } from './breakdown.ts';
@@ -66,6 +67,8 @@ export class PointView {
   readonly #point: Point;
   readonly #sources: readonly SourceSide[];
   readonly #stores: readonly StoreSide[];
+  /** Columns that the store does not have yet, as the snapshot that is being read of it says. */
+  readonly #absent = new Set<string>();
 
   constructor(
     settings: ReconcileSettings,
@@ -213,6 +216,9 @@ export class PointView {
           "The source's history was broken and healed while both sides were compared.",
         );
       }
+      this.#absent.clear();
+      const tables = this.#sources.map(({ table }) => table);
+      for (const column of await absentColumns(sessions.first, tables)) this.#absent.add(column);
       return await act(sessions);
     } finally {
       await sessions.close();
@@ -220,7 +226,7 @@ export class PointView {
   }
 
   #storeSide(table: ReconciledTable, since: number | null): StoreSide {
-    return new StoreSide(table, this.#settings.source, this.#point.seen, since);
+    return new StoreSide(table, this.#settings.source, this.#point.seen, since, this.#absent);
   }
 
   #both(index: number, store: SnapshotSessions): BothSides {

@@ -26,12 +26,22 @@ export class StoreSide {
   readonly #source: string;
   readonly #seen: Visibility;
   readonly #since: number | null;
-  readonly #version: ItemsSql = storeItems('v');
+  readonly #version: ItemsSql;
   readonly #event: ItemsSql = eventItems('t.event');
 
-  /** `since`: the store's xmin at the run since which this one is; null for a run over everything. */
-  constructor(table: ReconciledTable, source: string, seen: Visibility, since: number | null) {
+  /**
+   * `since`: the store's xmin at the run since which this one is; null for a run over everything. `absent`: columns that
+   * the store does not have yet, as `absentColumns` names them.
+   */
+  constructor(
+    table: ReconciledTable,
+    source: string,
+    seen: Visibility,
+    since: number | null,
+    absent: ReadonlySet<string> = new Set(),
+  ) {
     this.table = table;
+    this.#version = storeItems('v', ({ stored }) => absent.has(`${table.current} ${stored ?? ''}`));
     this.#since = since;
     this.#source = source;
     this.#seen = seen;

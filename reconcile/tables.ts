@@ -18,6 +18,8 @@ export interface ReconciledItem {
   readonly column: string | null;
   /** The column in the store, quoted, where it is not called like the item. */
   readonly stored?: string;
+  /** What rows have in a mirrored column that are older than it, as text; the store may not have the column yet. */
+  readonly missing?: string | null;
 }
 
 /** A table as both sides have it. */
@@ -61,16 +63,18 @@ export function reconciledTables(
 function mirroredTable(topic: string, schema: RecordSchema): ReconciledTable {
   const route = mirrorRoute(topic, schema);
   const { current, history, columns } = storedTable(schema, () => true);
+  const stored = new Map(columns.map((column) => [column.item, column]));
   return {
     entity: route.entity,
     route,
     current,
     history,
-    items: Object.entries(route.items).map(([column, name], index) => ({
+    items: Object.entries(route.items).map(([column, name]) => ({
       name,
       kind: 'mirrored',
       column,
-      stored: quoteIdentifier(columns[index]?.name ?? column),
+      stored: quoteIdentifier(stored.get(name)?.name ?? column),
+      missing: stored.get(name)?.missing ?? null,
     })),
     key: route.primaryKey.map((column) => route.items[column] ?? column),
     laneKey: null,

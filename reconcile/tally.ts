@@ -23,7 +23,7 @@ export function emptyTally(): Tally {
     sourceRows: 0,
     storeRows: 0,
     agreeing: 0,
-    explained: { rejected: 0, held: 0, deadLettered: 0, notOurs: 0, loading: 0, unsent: 0 },
+    explained: { rejected: 0, held: 0, deadLettered: 0, notOurs: 0, loading: 0, unsent: 0, parked: 0 },
     unexplained: 0,
     source: { agreeing: 0, explained: 0, unexplained: 0 },
     store: { agreeing: 0, explained: 0, unexplained: 0 },

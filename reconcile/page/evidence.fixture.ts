@@ -14,7 +14,7 @@ export function report(over: Partial<ReconcileReport> = {}): ReconcileReport {
         sourceRows: 12_345,
         storeRows: 12_344,
         agreeing: 12_342,
-        explained: { rejected: 2, held: 0, deadLettered: 0, notOurs: 0, loading: 0, unsent: 0 },
+        explained: { rejected: 2, held: 0, deadLettered: 0, notOurs: 0, loading: 0, unsent: 0, parked: 0 },
         unexplained: 1,
         source: { ...none, agreeing: 12_342, explained: 2, unexplained: 1 },
         store: { ...none, agreeing: 12_342, explained: 1, unexplained: 1 },

@@ -144,6 +144,7 @@ const explanationNames = {
   notOurs: 'Not ours',
   loading: 'Loading',
   unsent: 'Too large to send',
+  parked: 'Parked: waits to be resumed',
 } as const;
 
 function equations(report: ReconcileReport): string {
