@@ -6,7 +6,9 @@ import { checkPorts } from './checks/ports.ts';
 import { checkSourceOf } from './checks/source.ts';
 import { checkMeteringStore, checkRegistrationStore } from './checks/store.ts';
 import { checkRegistry, checkTopics } from './checks/topics.ts';
-import { generatedSchemas } from './mirrors.ts';
+import { generatedSchemas } from './generated-schemas.ts';
+import { mirrorsOf } from './mirrors.ts';
+import { notPublished } from './sides/look-at-mirrors.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson } from './output.ts';
 import type { Settings } from './settings.ts';
@@ -34,8 +36,16 @@ export async function readFindings(settings: Settings, log: Logger): Promise<rea
       'registration database',
       () => checkRegistrationStore(settings),
       async (place, complete) => {
-        const source = registrationSourceOf(settings, await generatedSchemas(settings));
-        return checkSourceOf(place, registration.database, source, complete);
+        const generated = await generatedSchemas(settings);
+        const source = registrationSourceOf(settings, generated);
+        const absent = mirrorsOf(settings).filter(({ topic }) => !generated.has(topic));
+        return [
+          ...(await checkSourceOf(place, registration.database, source, complete)),
+          ...absent.map((mirror) => {
+            const { code, text, remedy } = notPublished(mirror, false, registration.publication);
+            return { place, code, text, remedy };
+          }),
+        ];
       },
     ],
     [

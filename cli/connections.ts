@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { createDecoder, type Decoder } from '../avro/codec.ts';
+import { createDecoder, type Decoder, type FetchWriterSchema } from '../avro/codec.ts';
 import type { DecodedEvent } from '../avro/envelope.ts';
 import type { ProgressRecord } from '../avro/progress.ts';
 import { openRegistry, type SchemaRegistry, writerSchemas } from '../avro/registry.ts';
@@ -67,12 +67,14 @@ export function decodersOf(
   settings: Settings,
   registry: SchemaRegistry,
   generated: GeneratedSchemas = noGenerated,
+  through: (fetch: FetchWriterSchema) => FetchWriterSchema = (fetch) => fetch,
 ): Decoders {
   const schemas = schemasOf(settings, generated);
   // An id that is not there is the record's fault only while the registry still has our subjects.
   const fetchSchema = writerSchemas(registry, [...schemas.keys()].map(subjectOf));
   return {
-    event: createDecoder<DecodedEvent>((topic) => schemas.get(topic), fetchSchema),
+    // Schemas of mirrored tables may change, and come, later.
+    event: createDecoder<DecodedEvent>((topic) => generated.get(topic) ?? schemas.get(topic), through(fetchSchema)),
     progress: createDecoder<ProgressRecord>((topic) => schemas.get(topic), fetchSchema),
   };
 }

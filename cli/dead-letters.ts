@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { recordSchemaOf, type RecordSchema } from '../avro/schemas.ts';
 import type { TopicDefinition } from '../topics/catalogue.ts';
 import { catalogueOf, decodersOf, registryOf } from './connections.ts';
-import { generatedSchemas } from './mirrors.ts';
+import { generatedSchemas } from './generated-schemas.ts';
 import { examine, type Examination } from './dead-letters/examine.ts';
 import { printExamination, printLetters, shownExamination, shownLetter } from './dead-letters/page.ts';
 import { type BoxedLetter, letterName, readBoxes } from './dead-letters/places.ts';

@@ -40,14 +40,17 @@ export function initCommand(): Command {
         if (options.json !== true) print(`${onlyPlan ? 'missing' : 'made'}: ${step.place}: ${step.what}`);
       };
       // The store before the slots: what a slot streams from its first byte on must have where to go.
-      const { schemas: generated, kept } = await schemasToInit(settings);
+      const { schemas: generated, kept, waiting } = await schemasToInit(settings);
       await initRegistration(settings, generated, onlyPlan, tell);
       await initMetering(settings, onlyPlan, log, tell);
       await initMirrors(settings, generated, onlyPlan, (what) => tell({ place: 'metering database', what }));
       await initTopics(settings, generated, onlyPlan, log, tell);
-      if (options.json === true) printJson({ plan: onlyPlan, steps, kept });
+      if (options.json === true) printJson({ plan: onlyPlan, steps, kept, waiting });
       else if (steps.length === 0) print('Everything is there already.');
-      if (options.json !== true) for (const text of kept) print(`kept as registered: ${text}`);
+      if (options.json !== true) {
+        for (const text of kept) print(`kept as registered: ${text}`);
+        for (const text of waiting) print(`waits: ${text}`);
+      }
       process.exitCode = onlyPlan && steps.length > 0 ? exit.found : exit.done;
     });
 }

@@ -1,4 +1,6 @@
-import { mirrorSchema } from '../avro/mirror-schema.ts';
+import type pg from 'pg';
+import { tableSchema } from '../avro/mirror-evolution.ts';
+import type { TableShape } from '../avro/mirror-schema.ts';
 import type { SchemaRegistry } from '../avro/registry.ts';
 import { parseForeignSchema, type RecordSchema } from '../avro/schemas.ts';
 import { readShape } from '../connectors/source/table-shape.ts';
@@ -17,15 +19,33 @@ export function mirrorsOf({ registration }: Settings): readonly MirroredTable[] 
   return mirroredTables(registration.name, registration.tables);
 }
 
-/** Schemas from the tables as they are now. A table that is not there, or has no primary key, is a Fault. */
-export async function generatedSchemas(settings: Settings): Promise<GeneratedSchemas> {
+/** The tables as they are now. One without a primary key is a Fault; one that is not there yet is left out. */
+export async function mirroredShapes(settings: Settings): Promise<ReadonlyMap<string, TableShape>> {
   const mirrors = mirrorsOf(settings);
-  if (mirrors.length === 0) return noGenerated;
+  const found = new Map<string, TableShape>();
+  if (mirrors.length === 0) return found;
   return withDatabase(settings.registration.database, 'concord shapes', async (client) => {
-    const found = new Map<string, RecordSchema>();
-    for (const mirror of mirrors) found.set(mirror.topic, mirrorSchema(await readShape(client, mirror)));
+    for (const mirror of mirrors) {
+      const shape = await shapeOf(client, mirror);
+      if (shape !== null) found.set(mirror.topic, shape);
+    }
     return found;
   });
+}
+
+async function shapeOf(client: pg.Client, mirror: MirroredTable): Promise<TableShape | null> {
+  try {
+    return await readShape(client, mirror);
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'SOURCE_TABLE_MISSING') return null;
+    throw error;
+  }
+}
+
+/** Schemas that have what the tables have now, and nothing that they had before. */
+export async function tableSchemas(settings: Settings): Promise<GeneratedSchemas> {
+  const shapes = await mirroredShapes(settings);
+  return new Map([...shapes].map(([topic, shape]) => [topic, tableSchema(shape)]));
 }
 
 /** Schemas as they were registered last: for those who do not see the source's database. */
@@ -33,18 +53,20 @@ export async function registeredSchemas(settings: Settings, registry: SchemaRegi
   const found = new Map<string, RecordSchema>();
   for (const { topic } of mirrorsOf(settings)) {
     const schema = await newestSchema(registry, topic);
-    if (schema === null) {
-      const subject = subjectOf(topic);
-      throw new Fault(
-        'misconfigured',
-        'SCHEMA_NOT_REGISTERED',
-        `The schema of ${topic} is not registered under ${subject}. Run \`concord init\`, which registers it.`,
-        { topic, subject },
-      );
-    }
+    if (schema === null) throw notRegistered(topic);
     found.set(topic, schema);
   }
   return found;
+}
+
+export function notRegistered(topic: string): Fault {
+  const subject = subjectOf(topic);
+  return new Fault(
+    'misconfigured',
+    'SCHEMA_NOT_REGISTERED',
+    `The schema of ${topic} is not registered under ${subject}. Run \`concord init\`, which registers it.`,
+    { topic, subject },
+  );
 }
 
 /** The schema of a mirrored table as it was registered last; null if it never was. */

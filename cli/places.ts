@@ -1,7 +1,7 @@
 import type { SourceSettings, TableRoute } from '../connectors/source/contract.ts';
 import { tableName } from '../connectors/source/route-columns.ts';
 import type { DatabaseSettings } from '../runtime/postgres.ts';
-import { generatedSchemas } from './mirrors.ts';
+import { generatedSchemas } from './generated-schemas.ts';
 import { UsageError } from './output.ts';
 import type { Settings } from './settings.ts';
 import { meteringSourceOf, registrationSourceOf } from './sides/settings-of.ts';

@@ -1,6 +1,6 @@
 import { entityTables } from '../connectors/metering/entities.ts';
 import type { ReconcileSettings } from '../reconcile/point-view.ts';
-import { generatedSchemas, mirrorsOf } from './mirrors.ts';
+import { tableSchemas, mirrorsOf } from './mirrors.ts';
 import type { CommonOptions } from './options.ts';
 import { UsageError } from './output.ts';
 import { programVersion, type Settings } from './settings.ts';
@@ -31,7 +31,7 @@ export async function wantedOf(settings: Settings, options: ReconcileOptions): P
     played: [...services.MSS, ...services.MSA, ...services.UMSO],
     meteringService: roles.meteringService,
     only: tableOf(settings, options.table),
-    mirrors: await generatedSchemas(settings),
+    mirrors: await tableSchemas(settings),
     workers: wholeNumber('--workers', options.workers, 1, 32),
     listedMax: wholeNumber('--limit', options.limit, 0, 100_000),
     patienceMs: wholeNumber('--patience', options.patience, 1, 86_400) * 1_000,

@@ -13,7 +13,7 @@ import {
 } from '../avro/schemas.ts';
 import { subjectOf, type TopicDefinition } from '../topics/catalogue.ts';
 import { catalogueOf, registryOf } from './connections.ts';
-import { generatedSchemas } from './mirrors.ts';
+import { generatedSchemas } from './generated-schemas.ts';
 import { planDdl } from './plan-ddl.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson } from './output.ts';

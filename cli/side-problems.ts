@@ -42,6 +42,7 @@ export function problemsOfSide(name: string, side: SideStatus): readonly Problem
       problem(code, `${text} ${changes - released} changes wait on the parked topic; other tables go on.`, fix),
     );
   }
+  found.push(...side.source.findings);
   if (side.pausedSince !== null) {
     const text = `The ${name} side is paused since ${side.pausedSince.slice(0, 19)}: nothing is published or taken in, and its slot keeps ${tellWal(side.source)}.`;
     found.push(problem('SIDE_PAUSED', text, `Run \`concord resume ${name}\` when it is to go on.`));

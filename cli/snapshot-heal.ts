@@ -11,7 +11,8 @@ import { readWholeTopics } from '../topics/whole-topics.ts';
 import { type Decoders, decodersOf, kafkaOf, registryOf } from './connections.ts';
 import { exit, print, printJson, UsageError } from './output.ts';
 import { readProgressOf } from './progress.ts';
-import { generatedSchemas, noGenerated } from './mirrors.ts';
+import { generatedSchemas } from './generated-schemas.ts';
+import { noGenerated } from './mirrors.ts';
 import type { Settings } from './settings.ts';
 import { schemasOfSource } from './sides/legs.ts';
 

@@ -5,7 +5,7 @@ import type { Provisioning, TopicDescription } from '../topics/provisioning.ts';
 import { applyPlan, describeTopics, planTopics } from '../topics/provisioning.ts';
 import type { ProvisioningPlan } from '../topics/provisioning-plan.ts';
 import { catalogueOf, kafkaOf, registryOf } from './connections.ts';
-import { generatedSchemas } from './mirrors.ts';
+import { generatedSchemas } from './generated-schemas.ts';
 import type { CommonOptions } from './options.ts';
 import { settingsOf, withCommonOptions } from './options.ts';
 import { exit, print, printJson, printTable } from './output.ts';

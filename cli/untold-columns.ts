@@ -1,7 +1,7 @@
 import { itemFields } from '../avro/schemas.ts';
 import { tableName } from '../connectors/source/route-columns.ts';
 import { explanationOf } from '../runtime/codes.ts';
-import { generatedSchemas } from './mirrors.ts';
+import { tableSchemas } from './mirrors.ts';
 import type { Settings } from './settings.ts';
 import type { SideStatus } from './sides/status-document.ts';
 import type { Problem } from './status-model.ts';
@@ -9,7 +9,7 @@ import type { Problem } from './status-model.ts';
 /** Columns that mirrored tables have and the running source does not tell: they were added after its schema was made. */
 export async function untoldColumns(settings: Settings, side: SideStatus): Promise<readonly Problem[]> {
   const { mirrored } = side.source;
-  const schemas = Object.keys(mirrored).length === 0 ? [] : [...(await generatedSchemas(settings)).values()];
+  const schemas = Object.keys(mirrored).length === 0 ? [] : [...(await tableSchemas(settings)).values()];
   return schemas.flatMap((schema) => {
     const table = schema.postgres === undefined ? '' : tableName(schema.postgres);
     const told = mirrored[table];

@@ -3,7 +3,8 @@ import type { Logger } from 'pino';
 import { mirrorTablesMissing } from '../../connectors/metering/mirror/mirror-tables.ts';
 import { meteringMigrationsPending } from '../../connectors/metering/migrate.ts';
 import { withDatabase, type DatabaseSettings } from '../../runtime/postgres.ts';
-import { generatedSchemas, noGenerated } from '../mirrors.ts';
+import { generatedSchemas } from '../generated-schemas.ts';
+import { noGenerated } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
 import { finding, type Finding } from './finding.ts';
 

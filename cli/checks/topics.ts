@@ -4,7 +4,7 @@ import { recordSchemaOf, titleOf } from '../../avro/schemas.ts';
 import { compatibility, subjectOf, type TopicDefinition } from '../../topics/catalogue.ts';
 import { planTopics } from '../../topics/provisioning.ts';
 import { catalogueOf, kafkaOf, registryOf } from '../connections.ts';
-import { generatedSchemas } from '../mirrors.ts';
+import { generatedSchemas } from '../generated-schemas.ts';
 import type { Settings } from '../settings.ts';
 import { finding, type Finding } from './finding.ts';
 

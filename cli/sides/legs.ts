@@ -8,8 +8,10 @@ import { runSink } from '../../connectors/sink/pipeline.ts';
 import type { SinkReport } from '../../connectors/sink/report.ts';
 import type { SinkSettings } from '../../connectors/sink/settings.ts';
 import type { SourceSettings } from '../../connectors/source/contract.ts';
+import { SettledShapes, TableEvolves } from '../../connectors/source/evolution.ts';
 import { runSource } from '../../connectors/source/pipeline.ts';
 import type { SourceReport } from '../../connectors/source/report.ts';
+import type { LookAtMirrors } from '../../connectors/source/table-watch.ts';
 import { watchWal } from '../../connectors/source/wal-watch.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { clientConfigOf, type DatabaseSettings } from '../../runtime/postgres.ts';
@@ -20,16 +22,18 @@ import { scanPartition } from '../../topics/partition-scan.ts';
 import { openPublisher } from '../../topics/publisher.ts';
 import { createSubscriber } from '../../topics/subscriber.ts';
 import { catalogueOf, decodersOf, kafkaOf, registryOf, schemasOf } from '../connections.ts';
-import { type GeneratedSchemas, mirrorsOf, noGenerated, registeredSchemas } from '../mirrors.ts';
+import { type GeneratedSchemas, mirrorsOf, noGenerated } from '../mirrors.ts';
 import { readProgressOf } from '../progress.ts';
 import type { Settings } from '../settings.ts';
+import { LiveMirrors } from './live-mirrors.ts';
 import type { Leg } from './side.ts';
 
 /** What a source is to do. */
 export interface PlannedSource {
-  /** The schemas of its mirrored tables, as they are registered: a table that has another shape by now is judged by them. */
-  readonly generate: (registry: SchemaRegistry) => Promise<GeneratedSchemas>;
+  /** The schemas of its mirrored tables, after they have followed the tables' shapes where they can. */
+  readonly generate: (registry: SchemaRegistry, settled: SettledShapes) => Promise<GeneratedSchemas>;
   readonly settingsOf: (generated: GeneratedSchemas) => SourceSettings;
+  readonly lookingAt: (generated: GeneratedSchemas, settled: SettledShapes) => LookAtMirrors;
 }
 
 /** The source connector with real servers behind it. Every run looks its tables and the schemas' ids up anew. */
@@ -42,38 +46,52 @@ export function sourceLeg(
 ): Leg {
   const watched = planned.settingsOf(noGenerated);
   const watching = clientConfigOf(database, `concord ${watched.name} wal`);
+  const settled = new SettledShapes();
   return {
     name: 'source',
     beside: (signal) => watchWal(watched, watching, report, log, signal),
     run: async (signal) => {
-      const registry = registryOf(settings);
-      try {
-        const generated = await planned.generate(registry);
-        const source = planned.settingsOf(generated);
-        const kafka = kafkaOf(settings, `${source.name}-source`, log);
-        const { schemaOf, schemaIdOf } = await schemasOfSource(settings, source.name, registry, generated);
-        const decoder = decodersOf(settings, registry).progress;
-        await runSource(
-          source,
-          {
-            database: clientConfigOf(database, `concord ${source.name} source`),
-            openPublisher: () => openPublisher(kafka, { transactionalId: source.transactionalId }),
-            readProgress: () => readProgressOf(source.name, kafka, decoder),
-            readParked: (from, to, take) => scanPartition(kafka, source.parkedTopic ?? '', from, to, take),
-            encodeProgress: (record) =>
-              encodeEvent(schemaOf(source.progressTopic), schemaIdOf(source.progressTopic), record),
-            schemaIdOf,
-            schemaOf,
-            log,
-            report,
-          },
-          signal,
-        );
-      } finally {
-        registry.close();
+      for (;;) {
+        try {
+          return await runOnce(signal);
+        } catch (error) {
+          if (!(error instanceof TableEvolves) || signal.aborted) throw error;
+          log.info({ table: error.table }, `${error.message} The source looks at it, and goes on where it was.`);
+        }
       }
     },
   };
+
+  async function runOnce(signal: AbortSignal): Promise<void> {
+    const registry = registryOf(settings);
+    try {
+      const generated = await planned.generate(registry, settled);
+      const source = planned.settingsOf(generated);
+      const kafka = kafkaOf(settings, `${source.name}-source`, log);
+      const { schemaOf, schemaIdOf } = await schemasOfSource(settings, source.name, registry, generated);
+      const decoder = decodersOf(settings, registry).progress;
+      await runSource(
+        source,
+        {
+          database: clientConfigOf(database, `concord ${source.name} source`),
+          openPublisher: () => openPublisher(kafka, { transactionalId: source.transactionalId }),
+          readProgress: () => readProgressOf(source.name, kafka, decoder),
+          readParked: (from, to, take) => scanPartition(kafka, source.parkedTopic ?? '', from, to, take),
+          encodeProgress: (record) =>
+            encodeEvent(schemaOf(source.progressTopic), schemaIdOf(source.progressTopic), record),
+          schemaIdOf,
+          schemaOf,
+          settled,
+          lookAtMirrors: planned.lookingAt(generated, settled),
+          log,
+          report,
+        },
+        signal,
+      );
+    } finally {
+      registry.close();
+    }
+  }
 }
 
 /** The sink connector with real servers behind it. */
@@ -95,8 +113,11 @@ export function sinkLeg(
         const isMirrored = sink.laneTopics.some((topic) =>
           mirrorsOf(settings).some((mirror) => mirror.topic === topic),
         );
-        const generated = isMirrored ? await registeredSchemas(settings, registry) : noGenerated;
-        const decoders = decodersOf(settings, registry, generated);
+        const mirrors = isMirrored ? new LiveMirrors(settings, registry, pool, log) : null;
+        await mirrors?.open();
+        const decoders = decodersOf(settings, registry, mirrors?.schemas ?? noGenerated, (fetch) =>
+          mirrors === null ? fetch : mirrors.through(fetch),
+        );
         await runSink(
           sink,
           {
@@ -106,7 +127,7 @@ export function sinkLeg(
             openFollower: () => createFollower(kafka, [sink.progressTopic, ...sink.referenceTopics]),
             eventDecoder: decoders.event,
             progressDecoder: decoders.progress,
-            createDomain: domainOf(generated),
+            createDomain: domainOf(mirrors?.schemas ?? noGenerated),
             sendDeadLetters: (letters) => deadLetters.send(letters),
             log,
             report,

@@ -30,7 +30,12 @@ export function openMetering(settings: Settings, log: Logger): OpenSide {
   } as const;
   const domainOf = (mirrors: GeneratedSchemas): ((lane: number) => LaneDomain) =>
     createMeteringDomain(
-      { source: registration.name, partitions: settings.kafka.partitions, ruleParameters: metering.rules, mirrors },
+      {
+        source: registration.name,
+        partitions: settings.kafka.partitions,
+        ruleParameters: metering.rules,
+        ...(mirrors === noGenerated ? {} : { mirrors }),
+      },
       { log: sinkLog, report },
     );
   const side: Side = {
@@ -44,7 +49,11 @@ export function openMetering(settings: Settings, log: Logger): OpenSide {
     legs: [
       sourceLeg(
         settings,
-        { generate: () => Promise.resolve(noGenerated), settingsOf: () => meteringSourceOf(settings) },
+        {
+          generate: () => Promise.resolve(noGenerated),
+          settingsOf: () => meteringSourceOf(settings),
+          lookingAt: () => () => Promise.resolve([]),
+        },
         metering.database,
         source,
         log.child({ leg: 'source' }),

@@ -14,6 +14,7 @@ export function metricsOf(side: Side, liveness: Liveness, judgement: Judgement |
   const registry = createMetrics(side.name);
   addSource(registry, side);
   addRetainedWal(registry, side);
+  addParked(registry, side);
   addSink(registry, side);
   if (judgement !== null) addJudgement(registry, judgement);
   gaugeFrom(registry, 'concord_healthy', 'Whether the end-to-end probe passes (1) or not (0).', [], () => [
@@ -63,6 +64,30 @@ function addSource(registry: Registry, { source, sourceName }: Side): void {
   );
   gaugeFrom(registry, 'concord_source_load_complete', 'Whether the initial load is complete.', ['source'], () =>
     one(source.loadComplete ? 1 : 0),
+  );
+}
+
+/** By the name of the table: what is parked waits for somebody. */
+function addParked(registry: Registry, { source, sourceName }: Side): void {
+  gaugeFrom(
+    registry,
+    'concord_source_parked_changes',
+    'Changes of a parked or paused table that wait on the parked topic; absent for a table that is told as usual.',
+    ['source', 'table', 'code'],
+    () =>
+      Object.entries(source.parked).map(
+        ([table, { code, changes, released }]) => [{ source: sourceName, table, code }, changes - released] as const,
+      ),
+  );
+  gaugeFrom(
+    registry,
+    'concord_source_parked_seconds',
+    'For how long a table is parked or paused.',
+    ['source', 'table', 'code'],
+    () =>
+      Object.entries(source.parked).map(
+        ([table, { code, at }]) => [{ source: sourceName, table, code }, (nowMicros() - at) / 1e6] as const,
+      ),
   );
 }
 

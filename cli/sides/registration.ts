@@ -3,9 +3,10 @@ import { createInboxDomain } from '../../connectors/registration/inbox.ts';
 import { newSinkReport } from '../../connectors/sink/report.ts';
 import { newSourceReport } from '../../connectors/source/report.ts';
 import { openPool } from '../../runtime/postgres.ts';
-import { registeredSchemas } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
+import { evolveMirrors } from './evolve-mirrors.ts';
 import { sinkLeg, sourceLeg, topicsOfSource } from './legs.ts';
+import { lookingAtMirrors } from './look-at-mirrors.ts';
 import { registrationSourceOf, sinkLimitsOf } from './settings-of.ts';
 import { pausingOf } from './pausing.ts';
 import { newLegStates, type OpenSide, type Side } from './side.ts';
@@ -34,8 +35,9 @@ export function openRegistration(settings: Settings, log: Logger): OpenSide {
       sourceLeg(
         settings,
         {
-          generate: (registry) => registeredSchemas(settings, registry),
+          generate: (registry, settled) => evolveMirrors(settings, registry, settled, log),
           settingsOf: (generated) => registrationSourceOf(settings, generated),
+          lookingAt: (generated, settled) => lookingAtMirrors(settings, generated, settled),
         },
         registration.database,
         source,

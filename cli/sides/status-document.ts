@@ -6,7 +6,7 @@ import type { Liveness } from './liveness.ts';
 import type { Side, SideName } from './side.ts';
 
 /** Grows with each change of the document: a command of one version may ask a side of another. */
-export const statusForm = 2;
+export const statusForm = 3;
 
 /** What `/status.json` of a process says of it; `concord status` and `concord up` read it. */
 export interface SideStatus {

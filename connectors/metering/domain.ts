@@ -28,9 +28,10 @@ export function createMeteringDomain(
   settings: MeteringSettings,
   { log, report = newMeteringReport() }: MeteringDependencies,
 ): (lane: number) => LaneDomain {
-  const { source, partitions, ruleParameters: parameters, mirrors = new Map() } = settings;
+  const { source, partitions, ruleParameters: parameters, mirrors } = settings;
   return (lane) => {
     const judged = new MeteringLane({ source, lane, partitions, rules: { judge, parameters } }, log, report);
-    return withMirrors(withReceipts(judged, `${source}.receipt`), mirrors, { source, lane });
+    const domain = withReceipts(judged, `${source}.receipt`);
+    return mirrors === undefined ? domain : withMirrors(domain, mirrors, { source, lane });
   };
 }

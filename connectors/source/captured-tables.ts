@@ -3,13 +3,14 @@ import { formatLsn, type Position } from '../../avro/position.ts';
 import { nowMicros } from '../../runtime/clock.ts';
 import type { TableRoute } from './contract.ts';
 import type { Coverage } from './coverage.ts';
+import type { SettledShapes } from './evolution.ts';
 import type { ParkCode, ParkedTable } from './parked-tables.ts';
 import { ParkedTail, ParkedWriter, type RawMessage } from './parked-writer.ts';
 import type { Relation } from './pgoutput.ts';
 import type { SourceReport } from './report.ts';
 import { tableName } from './route-columns.ts';
 import type { ShapeBook } from './shape-book.ts';
-import { judgeShape, renamedNote, type ShapeNote, type TableShape } from './shape-judgement.ts';
+import { judgeShape, renamedNote, replacedNote, type ShapeNote, type TableShape } from './shape-judgement.ts';
 import { TableWriter, type WriterContext } from './table-writer.ts';
 import type { Partition } from './topic-partitions.ts';
 
@@ -17,6 +18,8 @@ export interface CapturedTablesParts {
   readonly context: WriterContext;
   readonly coverage: Coverage;
   readonly shapes: ShapeBook;
+  /** Mirrored tables whose schema may still follow their shape. */
+  readonly settled: SettledShapes;
   readonly report: SourceReport;
   readonly log: Logger;
 }
@@ -66,17 +69,29 @@ export class CapturedTables {
 
   /** A RELATION message has come; `after` is the position before the change that it comes with. */
   announce(relation: Relation, message: RawMessage, after: Position): void {
-    const route = this.#routes.get(tableName(relation)) ?? this.#parts.shapes.routeOf(relation.id);
+    const route = this.#routeOf(relation);
     // What is published but not routed passes by: it is counted by the ordinal only.
-    if (route === null) return;
+    if (route === null) {
+      this.#forget(relation.id);
+      return;
+    }
+    const { settled, shapes } = this.#parts;
+    if (!this.isParked(tableName(route))) settled.demand(route, relation.columns, shapes.types);
     this.#announced.set(relation.id, { relation, message: Buffer.from(message.buffer.subarray(message.at)) });
     this.#place(route, relation.id, after);
   }
 
   /** Whether the table's rows can be told as they are: null, or what stands against it. Tells the log what is new. */
   judge(route: TableRoute, shape: { readonly relationId: number; readonly columns: TableShape }): ShapeNote | null {
+    const { settled, shapes } = this.#parts;
+    settled.demand(route, shape.columns, shapes.types);
+    return this.#judge(route, shape);
+  }
+
+  #judge(route: TableRoute, shape: { readonly relationId: number; readonly columns: TableShape }): ShapeNote | null {
     const { context, shapes, log } = this.#parts;
     const table = tableName(route);
+    if (this.#partition !== null && shapes.isReplaced(table, shape.relationId)) return replacedNote(route);
     const { notes } = judgeShape({
       route,
       schemaOf: context.schemaOf,
@@ -158,13 +173,27 @@ export class CapturedTables {
     this.#tails.delete(entry);
   }
 
+  /** By its number first: two tables may have changed their names. */
   #routeOf(relation: Relation): TableRoute | null {
-    return this.#routes.get(tableName(relation)) ?? this.#parts.shapes.routeOf(relation.id);
+    return this.#parts.shapes.routeOf(relation.id) ?? this.#routes.get(tableName(relation)) ?? null;
+  }
+
+  /** What had a name that is told, and has another one now, is told no more. */
+  #forget(id: number): void {
+    this.#announced.delete(id);
+    this.#outdated.delete(id);
+    this.writers.delete(id);
+    this.#parked.delete(id);
+  }
+
+  #isReplaced(route: TableRoute, relation: Relation): boolean {
+    const table = tableName(route);
+    return tableName(relation) === table && this.#parts.shapes.isReplaced(table, relation.id);
   }
 
   #against(route: TableRoute, relation: Relation): ShapeNote | null {
     if (tableName(relation) !== tableName(route)) return renamedNote(route, relation);
-    return this.judge(route, { relationId: relation.id, columns: relation.columns });
+    return this.#judge(route, { relationId: relation.id, columns: relation.columns });
   }
 
   #place(route: TableRoute, id: number, after: Position): void {
@@ -180,6 +209,12 @@ export class CapturedTables {
     }
     const entry = coverage.parked[table];
     if (entry !== undefined && this.#partition !== null) {
+      if (this.#isReplaced(route, relation)) {
+        // Nothing of it is kept: whoever resumes the table with it has all of it read.
+        this.writers.delete(id);
+        this.#parked.delete(id);
+        return;
+      }
       this.writers.delete(id);
       this.#parked.set(id, new ParkedWriter(route, entry, relation, message, this.#partition, this.#tails));
     } else {

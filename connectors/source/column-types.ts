@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { isWidened } from '../../avro/widening.ts';
 
 /** Types that an item treats alike. What is in no family that an item takes can still travel as text. */
 export type TypeFamily =
@@ -93,14 +94,19 @@ export class ColumnTypes {
     }
   }
 
-  /** Whether a column of the store's type, as SQL, takes the text of every value of a column, and means the same by it. */
+  /**
+   * Whether a column of the store's type, as SQL, takes the text of every value of a column, and means the same by it: the
+   * column's type is the same, or one that became wider since.
+   */
   isKept(stored: string, column: TypedColumn): boolean {
     if (stored === 'text') return true;
     const type = this.#types.get(column.typeOid);
     if (stored === 'text[]') return type?.family === 'array';
     const kept = this.#stored.get(stored);
-    if (type === undefined || kept === undefined || kept.typeOid !== type.base) return false;
-    return kept.typeModifier < 0 || kept.typeModifier === (type.domainModifier ?? column.typeModifier);
+    if (type === undefined || kept === undefined) return false;
+    const base = { typeOid: type.base, typeModifier: type.domainModifier ?? column.typeModifier };
+    const isSame = kept.typeOid === base.typeOid && (kept.typeModifier < 0 || kept.typeModifier === base.typeModifier);
+    return isSame || isWidened(this.name(base), stored);
   }
 
   /** Null for a type that was made after the types were learned. */

@@ -36,6 +36,8 @@ export interface KeptColumn {
   readonly declared: string;
   /** Of the store's column. */
   readonly stored: string;
+  /** The source did not have it any more. */
+  readonly dropped: boolean;
 }
 
 /** One topic, or one by the value of a column (which must then be in the replica identity, P9). */

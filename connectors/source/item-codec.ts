@@ -64,7 +64,7 @@ function codecOfType(type: FieldType, isMirrored: boolean): TextCodec | null {
     case 'long':
       return type.logicalType.endsWith('timestamp-micros') ? writeTimestamp : null;
     case 'bytes':
-      return type.logicalType === 'decimal' ? decimalCodec(type.precision ?? 0, type.scale ?? 0) : null;
+      return type.logicalType === 'decimal' ? decimalCodec(type.precision ?? 0, type.scale ?? 0, isMirrored) : null;
     case 'array':
       return type.items === 'string' ? writeTextArray : null;
     case 'map':

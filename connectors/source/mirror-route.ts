@@ -19,9 +19,13 @@ export function mirrorRoute(topic: string, schema: RecordSchema): TableRoute {
     items: Object.fromEntries(itemFields(schema).map(({ name, postgres: from }) => [from?.column ?? name, name])),
     kept: Object.fromEntries(
       itemFields(schema).flatMap(({ postgres: from }) =>
-        from === undefined ? [] : [[from.column, { declared: from.type, stored: from.stored }]],
+        from === undefined
+          ? []
+          : [[from.column, { declared: from.type, stored: from.stored, dropped: from.dropped === true }]],
       ),
     ),
+    // A column that is not there any more, or not yet, is no reason to wait: its item is empty.
+    optional: itemFields(schema).flatMap(({ postgres: from }) => from?.column ?? []),
     correlationColumn: null,
     recordType: { kind: 'row-change' },
     tombstones: true,

@@ -7,6 +7,7 @@ import { Capture } from './capture.ts';
 import { CapturedTables } from './captured-tables.ts';
 import type { SourceSettings } from './contract.ts';
 import { Coverage } from './coverage.ts';
+import { SettledShapes } from './evolution.ts';
 import { resumeFrom } from './gap.ts';
 import { beatHeart } from './heartbeat.ts';
 import { publishBatches, type SourceFailpoint } from './publishing.ts';
@@ -20,6 +21,7 @@ import { readServerState } from './server-state.ts';
 import { askingSession } from './session.ts';
 import { demandFreeSlot } from './slot-holder.ts';
 import { Snapshots } from './snapshot.ts';
+import { type LookAtMirrors, watchTables } from './table-watch.ts';
 import { TableWishes } from './table-wishes.ts';
 import { runTogether } from './together.ts';
 import { partitionsOf } from './topic-partitions.ts';
@@ -40,6 +42,10 @@ export interface SourceDependencies {
   readonly schemaIdOf: (topic: string) => number;
   readonly log: Logger;
   readonly report: SourceReport;
+  /** Shapes of mirrored tables that the schemas given here have been made for; absent: schemas stay as they are. */
+  readonly settled?: SettledShapes;
+  /** Looks at mirrored tables now and then; throws `TableEvolves` for one whose schema may follow. */
+  readonly lookAtMirrors?: LookAtMirrors;
   readonly failpoint?: (name: SourceFailpoint) => void;
 }
 
@@ -49,7 +55,7 @@ export async function runSource(
   deps: SourceDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const { database, report, log } = deps;
+  const { database, report, log, settled = new SettledShapes(), lookAtMirrors = () => Promise.resolve([]) } = deps;
   const asking = askingSession(database, settings.limits.silenceMaxMs);
   await demandFreeSlot(asking, settings.slot);
   const publisher = await deps.openPublisher();
@@ -72,7 +78,7 @@ export async function runSource(
     const streamed = new XidLog();
     const { shapes, parked } = await ShapeBook.open(database, settings, coverage.parked);
     coverage.parked = parked;
-    const tables = new CapturedTables({ context, coverage, shapes, report, log });
+    const tables = new CapturedTables({ context, coverage, shapes, settled, report, log });
     const capture = new Capture({
       context,
       gatherer,
@@ -123,6 +129,10 @@ export async function runSource(
         ),
       (stopped) => snapshots.run(stopped),
       (stopped) => (settings.parkedTopic === null ? Promise.resolve() : wishes.run(stopped)),
+      (stopped) =>
+        settings.parkedTopic === null
+          ? Promise.resolve()
+          : watchTables({ database, settings, report, log, lookAtMirrors }, stopped),
       (stopped) =>
         beatHeart(
           { database: asking, source: settings.name, intervalMs: settings.limits.heartbeatIntervalMs },

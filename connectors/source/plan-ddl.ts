@@ -1,12 +1,16 @@
 import pg from 'pg';
+import type { MirrorChange } from '../../avro/mirror-evolution.ts';
+import type { TableShape as MirroredShape } from '../../avro/mirror-schema.ts';
 import type { RecordSchema } from '../../avro/schemas.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { ColumnTypes } from './column-types.ts';
 import type { TableRoute } from './contract.ts';
+import { tellChange } from './evolution.ts';
 import { storedTypes, tableName } from './route-columns.ts';
 import { readShape } from './shape-book.ts';
-import { judgeShape, type ShapeJudgement, tableRenamed } from './shape-judgement.ts';
+import { judgeShape, type ShapeJudgement, type ShapeQuestion, tableRenamed } from './shape-judgement.ts';
 import { quoteIdentifier, quoteTable } from './sql.ts';
+import { readShapeWithin } from './table-shape.ts';
 
 /** An ALTER TABLE, cut where its table is named: what is before, the name's parts, and what is done to it. */
 export interface AlterTable {
@@ -36,6 +40,13 @@ function unquoted(word: string): string {
   return word.startsWith('"') ? word.slice(1, -1).replaceAll('""', '"') : word.toLowerCase();
 }
 
+/** The route and the schema that a mirrored table would have after its schema has followed; the changes it follows. */
+export interface Followed {
+  readonly route: TableRoute;
+  readonly schema: RecordSchema;
+  readonly changes: readonly MirrorChange[];
+}
+
 /**
  * What the statement would do to the table's capture, judged as the source would judge it. It is done by the server, on
  * an empty copy of the table, in a transaction that is rolled back: the table itself is only looked at.
@@ -45,6 +56,7 @@ export async function planAlterTable(
   route: TableRoute,
   { action }: AlterTable,
   schemaOf: (topic: string) => RecordSchema,
+  follow: ((shape: MirroredShape) => Followed) | null = null,
 ): Promise<ShapeJudgement> {
   const types = new ColumnTypes();
   await client.query(`BEGIN; SET LOCAL lock_timeout = '5s'`);
@@ -69,9 +81,15 @@ export async function planAlterTable(
     );
     const table = after[0]?.table ?? route.table;
     if (table !== route.table) return tableRenamed(route, { schema: route.schema, table });
-    await types.load(client, storedTypes(route));
     const shape = await readShape(client, schema, table);
-    return judgeShape({ route, schemaOf, types, before: before?.columns ?? null, after: shape?.columns ?? [] });
+    const question = { types, before: before?.columns ?? null, after: shape?.columns ?? [] };
+    if (follow === null) {
+      await types.load(client, storedTypes(route));
+      return judgeShape({ ...question, route, schemaOf });
+    }
+    const followed = follow({ ...(await readShapeWithin(client, { schema, table })), schema: route.schema, table });
+    await types.load(client, storedTypes(followed.route));
+    return judgeFollowed(followed, { ...question, route: followed.route, schemaOf: () => followed.schema });
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || !/^(0A|22|23|42)/.test(error.code ?? '') || error.code === '42501')
       throw error;
@@ -85,4 +103,26 @@ export async function planAlterTable(
   } finally {
     await client.query('ROLLBACK').catch(() => {});
   }
+}
+
+const followCodes = {
+  added: 'COLUMN_ADDED',
+  dropped: 'COLUMN_DROPPED',
+  widened: 'COLUMN_TYPE_CHANGED',
+  'made-anew': 'COLUMN_TYPE_CHANGED',
+} as const;
+
+function judgeFollowed({ route, changes }: Followed, question: ShapeQuestion): ShapeJudgement {
+  const against = judgeShape(question).notes.filter(({ fix }) => fix !== null);
+  const followed = changes.map((change) => ({
+    code: followCodes[change.kind],
+    column: change.column,
+    from: change.from,
+    to: change.to,
+    text: tellChange(tableName(route), change),
+    fix: null,
+  }));
+  const notes = [...against, ...followed];
+  if (against.length > 0) return { verdict: 'parks', notes };
+  return { verdict: notes.length === 0 ? 'unchanged' : 'evolves', notes };
 }

@@ -3,17 +3,11 @@ import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import { maskDigits } from '../../runtime/mask.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
 import { readGivenUp, tellGivenUp } from './last-resort.ts';
-import { identifyingColumns, routeColumns, tableName } from './route-columns.ts';
+import { identifyingColumns, neededColumns, routeColumns, tableName } from './route-columns.ts';
 import { hasPublished, publishedTables, publishesInPart } from './setup.ts';
 import { quoteIdentifier, quoteTable } from './sql.ts';
+import type { SourceFinding } from './finding.ts';
 import { type CatalogTable, readLeaves, readTable } from './table-catalog.ts';
-
-/** Something that keeps the source from working, as a value: what, and what to do. */
-export interface SourceFinding {
-  readonly code: string;
-  readonly text: string;
-  readonly remedy: string;
-}
 
 interface ServerSettings {
   readonly version: number;
@@ -194,7 +188,9 @@ async function tableFindings(client: pg.Client, settings: SourceSettings): Promi
 function shapeFindings(route: TableRoute, table: CatalogTable): readonly SourceFinding[] {
   const name = tableName(route);
   const columns = new Set(table.columns.map((column) => column.name));
-  const missing = routeColumns(route).filter((column) => !columns.has(column));
+  // A mirrored table may have lost a column: its item is empty.
+  const wanted = route.kept === undefined ? routeColumns(route) : neededColumns(route);
+  const missing = wanted.filter((column) => !columns.has(column));
   const primaryKey = table.columns.filter((column) => column.inPrimaryKey).map((column) => column.name);
   const findings: SourceFinding[] = missing.map((column) => ({
     code: 'SOURCE_COLUMN_MISSING',
@@ -258,6 +254,34 @@ async function privilegeFindings(client: pg.Client, route: TableRoute): Promise<
       remedy: `GRANT USAGE ON SCHEMA ${quoteIdentifier(route.schema)} and SELECT ON ${quoteTable(route)} TO ${quoteIdentifier(found.user_name)}.`,
     },
   ];
+}
+
+/** What may come up about tables while the source runs, because somebody makes or alters them. */
+export async function findingsOfTables(client: pg.Client, settings: SourceSettings): Promise<readonly SourceFinding[]> {
+  const findings = [...(await publicationFindings(client, settings)), ...(await passingBy(client, settings))];
+  for (const route of settings.routes) {
+    const table = await readTable(client, route.schema, route.table);
+    if (table !== null) findings.push(...identityFindings(route, table, await readLeaves(client, table)));
+  }
+  return findings;
+}
+
+/** Tables that somebody has put into our publication, and that nobody has told us about. */
+async function passingBy(client: pg.Client, settings: SourceSettings): Promise<readonly SourceFinding[]> {
+  const { rows } = await client.query<{ all: boolean }>(
+    'SELECT puballtables AS all FROM pg_publication WHERE pubname = $1',
+    [settings.publication],
+  );
+  if (rows[0]?.all !== false) return [];
+  const known = new Set(settings.routes.map(tableName));
+  const published = [...(await publishedTables(client, settings.publication))];
+  return published
+    .filter((name) => !known.has(name) && !name.startsWith('concord.'))
+    .map((name) => ({
+      code: 'TABLE_NOT_CONFIGURED',
+      text: `The table ${name} is in the publication ${settings.publication}, and in no table of the configuration: its changes pass by.`,
+      remedy: `Mirror it: put \`${name.split('.').at(-1) ?? name}: {kind: mirror, schema: ${name.split('.')[0] ?? ''}}\` under registration.tables, run \`concord init\`, and start both sides again; all of its rows are read then. Or ALTER PUBLICATION ${quoteIdentifier(settings.publication)} DROP TABLE ${name}.`,
+    }));
 }
 
 async function publicationFindings(client: pg.Client, settings: SourceSettings): Promise<readonly SourceFinding[]> {

@@ -58,6 +58,14 @@ export class Release {
       await shapes.types.load(client);
       const current = await readShape(client, route.schema, route.table);
       if (current === null) return `The table ${table} does not exist. ${entry.fix}`;
+      const { relationId } = entry;
+      if (relationId !== null && relationId !== current.relationId && (await isThere(client, relationId)))
+        return `What waits is of another table than the one that is called ${table} now. ${entry.fix}`;
+      if (shapes.isReplaced(table, current.relationId)) {
+        // Asked for before the table is taken: killed between the two, it is asked for once more.
+        await this.#askToReadAgain(client, route, 'it is another table than before');
+        shapes.accept(table, current);
+      }
       const against = tables.judge(route, current);
       if (against !== null) return `${against.text} ${against.fix ?? ''}`;
       try {
@@ -133,22 +141,20 @@ export class Release {
       const after = columns.map((column, index) => ({ ...column, name: names[index] ?? column.name }));
       const { verdict } = judgeShape({ route, schemaOf: context.schemaOf, types: shapes.types, before: null, after });
       // Such changes do not tell all of their rows as the table has them now: they are read again when all is told.
-      if (verdict === 'parks') await this.#askToReadAgain(client, route);
+      if (verdict === 'parks')
+        await this.#askToReadAgain(client, route, 'some of them came while a column was missing or of another type');
     }
     return null;
   }
 
-  async #askToReadAgain(client: pg.Client, route: TableRoute): Promise<void> {
+  async #askToReadAgain(client: pg.Client, route: TableRoute, because: string): Promise<void> {
     const { context, log } = this.#parts;
     const { name } = context.settings;
     const table = tableName(route);
     const jobs = await readJobs(client, name);
     if (jobs.some((job) => job.table === table && job.kind === 'table' && job.state === 'queued')) return;
     const { id } = await requestSnapshot(client, name, { route });
-    log.info(
-      { table, job: id },
-      `${table} is read again after its parked changes: some of them came while a column was missing or of another type.`,
-    );
+    log.info({ table, job: id }, `${table} is read again after its parked changes: ${because}.`);
   }
 
   /** At the mark, which ends before the given LSN. Returns where the telling ended, or what stands against it. */
@@ -201,6 +207,11 @@ export class Release {
     const wanted = { generation: coverage.generation, lsn, ordinal: 0 };
     while (!signal.aborted && comparePositions(report.position, wanted) < 0) await pause(committedEveryMs, signal);
   }
+}
+
+async function isThere(client: pg.Client, relationId: number): Promise<boolean> {
+  const { rows } = await client.query('SELECT 1 FROM pg_class WHERE oid = $1::int8::oid', [relationId]);
+  return rows.length > 0;
 }
 
 function transactionsOf(records: readonly ParkedRecord[]): number {

@@ -1,6 +1,7 @@
 import type { Position } from '../../avro/position.ts';
 import { type ProgressRecord, watermark } from '../../avro/progress.ts';
 import type { ParkedTables } from './parked-tables.ts';
+import type { SourceFinding } from './finding.ts';
 
 /** Whether a standby could take over now without a gap. `because`: what stands against it; empty when nothing does. */
 export interface FailoverReadiness {
@@ -77,6 +78,8 @@ export interface SourceReport {
   leftOut: { readonly text: string; readonly count: number; readonly at: number } | null;
   /** Mirrored table, `schema.table` → the columns that are told. */
   mirrored: Readonly<Record<string, readonly string[]>>;
+  /** What came up about tables while the source runs, and somebody is to act on. */
+  findings: readonly SourceFinding[];
   /** Tables whose changes are parked, `schema.table` each … */
   parked: ParkedTables;
   /** … and those of which the last committed progress record says so. */
@@ -111,6 +114,7 @@ export function newSourceReport(): SourceReport {
     job: null,
     leftOut: null,
     mirrored: {},
+    findings: [],
     parked: {},
     parkedTables: [],
   };

@@ -125,11 +125,12 @@ export async function readMark(client: Pick<pg.ClientBase, 'query'>, source: str
   return rows[0] === undefined ? null : { generation: rows[0].generation, endLsn: parseLsn(rows[0].end) };
 }
 
+/** Without the columns: a table that is altered has others, and no change of it another ordinal. */
 async function hashPublication(client: pg.Client, publication: string): Promise<string> {
   const { rows } = await client.query<{ description: string }>(
     `SELECT jsonb_build_object(
        'options', (SELECT to_jsonb(p) - 'oid' - 'pubowner' FROM pg_publication p WHERE p.pubname = $1),
-       'tables', (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.schemaname, t.tablename) FROM pg_publication_tables t WHERE t.pubname = $1)
+       'tables', (SELECT jsonb_agg(to_jsonb(t) - 'attnames' ORDER BY t.schemaname, t.tablename) FROM pg_publication_tables t WHERE t.pubname = $1)
      )::text AS description`,
     [publication],
   );

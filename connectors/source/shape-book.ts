@@ -96,6 +96,12 @@ export class ShapeBook {
     return null;
   }
 
+  /** Whether another table has the name now than the one whose rows were published. */
+  isReplaced(table: string, relationId: number): boolean {
+    const known = this.#shapes.get(table);
+    return known !== undefined && known.relationId !== relationId;
+  }
+
   /** Rows of this shape are published from now on. */
   accept(table: string, { relationId, columns }: KnownShape): void {
     const shape = {

@@ -20,7 +20,8 @@ export type ShapeNoteCode =
   | 'COLUMN_RENAMED'
   | 'COLUMN_TYPE_CHANGED'
   | 'COLUMN_TYPE_UNSUITABLE'
-  | 'TABLE_RENAMED';
+  | 'TABLE_RENAMED'
+  | 'TABLE_REPLACED';
 
 /** One thing about a shape, with both types as SQL; `fix` is there if it keeps the table from being published. */
 export interface ShapeNote {
@@ -72,6 +73,19 @@ export function renamedNote(route: TableRoute, place: { readonly schema: string;
     to: now,
     text: `The table ${table} is called ${now} now, so that nobody would tell its changes.`,
     fix: `Rename it back, or configure the table of ${route.entity} as ${now} and start the side again. Then \`concord resume ${table}\`, or the new name.`,
+  };
+}
+
+/** Another table has the name now: its rows must not be taken for those of the one that had it. */
+export function replacedNote(route: TableRoute): ShapeNote {
+  const table = tableName(route);
+  return {
+    code: 'TABLE_REPLACED',
+    column: '',
+    from: table,
+    to: table,
+    text: `The table ${table} is another one than the one that was told under this name: it was dropped and made anew, or another table was renamed to it.`,
+    fix: `If this one is to be told from now on, \`concord resume ${table}\` takes it and reads all of it; rows that only the old one had are then found, and deleted in the store, by \`concord reconcile --table ${route.entity} --repair\`. Else give the old one its name back, and then \`concord resume ${table}\`.`,
   };
 }
 
@@ -204,7 +218,7 @@ function unmappedNotes(question: ShapeQuestion, mapped: ReadonlySet<string>, bef
   const absence =
     route.kept === undefined
       ? 'no item is mapped to: it does not travel'
-      : 'its schema does not have: it does not travel before `concord init` and a start of both sides';
+      : 'its schema does not have yet: the source has it follow by itself';
   return after
     .filter(({ name }) => !names.has(name) && !mapped.has(name))
     .map((column) => ({

@@ -171,6 +171,57 @@ describe('an incompatible change parks that table only, and nothing is lost', ()
     expect(await differences(items)).toEqual([]);
   });
 
+  test('a table that is dropped and made anew under its name', async () => {
+    const asset = 'registration.meter_asset';
+    const publish = `ALTER PUBLICATION ${stage.settings.publication} ADD TABLE ${asset}; ALTER TABLE ${asset} REPLICA IDENTITY FULL`;
+    await query(`INSERT INTO ${asset} (device_id, status) VALUES ('old', 'a'), ('both', 'a')`);
+    await caughtUp();
+    await query(
+      `CREATE TABLE registration.copy (LIKE ${asset} INCLUDING ALL); DROP TABLE ${asset}; ALTER TABLE registration.copy RENAME TO meter_asset`,
+    );
+    await query(`INSERT INTO ${asset} (device_id, status) VALUES ('both', 'unpublished')`);
+    await query(`${publish}; INSERT INTO ${asset} (device_id, status) VALUES ('new', 'b')`);
+    await caughtUp();
+    expect(source.report.parked[asset]?.code).toBe('TABLE_REPLACED');
+    expect((await replayed(stage, ['meter-asset'], 'device_id')).rows.has('new')).toBe(false);
+    expect(await wished(stage, asset, 'resume')).toMatchObject({ state: 'done' });
+    await caughtUp();
+    await source.until(({ job }) => job === null);
+    for (;;) {
+      const { rows } = await replayed(stage, ['meter-asset'], 'device_id');
+      if (rows.get('both')?.['status'] === 'unpublished' && rows.get('new')?.['status'] === 'b') break;
+    }
+  });
+
+  test('two tables that change their names, while it runs or while it is away', async () => {
+    const swap = (a: string, b: string): Promise<unknown> =>
+      query(`BEGIN; ALTER TABLE registration.${a} RENAME TO other; ALTER TABLE registration.${b} RENAME TO ${a};
+        ALTER TABLE registration.other RENAME TO ${b}; COMMIT`);
+    const asset = 'registration.meter_asset';
+    await query(
+      `CREATE TABLE registration.twin (LIKE ${asset} INCLUDING ALL); INSERT INTO registration.twin (device_id) VALUES ('twin')`,
+    );
+    for (const isAway of [false, true]) {
+      if (isAway) await source.stop();
+      await swap('meter_asset', 'twin');
+      await query(`ALTER PUBLICATION ${stage.settings.publication} ADD TABLE ${asset}; ALTER TABLE ${asset} REPLICA IDENTITY FULL;
+        INSERT INTO ${asset} (device_id) VALUES ('strange ${isAway}'); UPDATE registration.twin SET status = 'renamed ${isAway}' WHERE device_id = 'new'`);
+      if (isAway) source = await startSource(stage);
+      await caughtUp();
+      expect(source.report.parked[asset]?.code).toMatch(/TABLE_(RENAMED|REPLACED)/);
+      const { rows } = await replayed(stage, ['meter-asset'], 'device_id');
+      expect([...rows.keys()].filter((key) => key.startsWith('strange') || key === 'twin')).toEqual([]);
+      expect(await wished(stage, asset, 'resume')).toMatchObject({ state: 'refused' });
+      await query(`ALTER PUBLICATION ${stage.settings.publication} DROP TABLE ${asset}`);
+      await swap('meter_asset', 'twin');
+      expect(await wished(stage, asset, 'resume')).toMatchObject({ state: 'done' });
+      await caughtUp();
+      const { rows: after } = await replayed(stage, ['meter-asset'], 'device_id');
+      expect(after.get('new')?.['status']).toBe(`renamed ${isAway}`);
+      expect([...after.keys()].filter((key) => key.startsWith('strange') || key === 'twin')).toEqual([]);
+    }
+  });
+
   test('a transaction in which the shape changes half way', async () => {
     await query('BEGIN');
     await update('_G', 1, 5);

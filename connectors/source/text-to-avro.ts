@@ -53,8 +53,11 @@ export const writeBoolean: TextCodec = (out, at, text, start, length) => {
   return at + 1;
 };
 
-/** `decimal(precision, scale)`: more digits after the point than the scale has, unless zero, do not fit. */
-export function decimalCodec(precision: number, scale: number): TextCodec {
+/**
+ * `decimal(precision, scale)`: more digits after the point than the scale has, unless zero, do not fit; `exact`: fewer
+ * do not either, and neither do zeros, because they are part of the value.
+ */
+export function decimalCodec(precision: number, scale: number, exact = false): TextCodec {
   const limit = 10 ** precision;
   return (out, at, text, start, length) => {
     const end = start + length;
@@ -80,7 +83,7 @@ export function decimalCodec(precision: number, scale: number): TextCodec {
         if (value >= limit) return unfit;
       }
     }
-    if (seen === 0) return unfit;
+    if (seen === 0 || (exact && Math.max(fraction, 0) !== scale)) return unfit;
     for (let missing = Math.max(fraction, 0); missing < scale; missing += 1) value *= 10;
     if (value >= limit) return unfit;
     return writeDecimal(out, at, negative && value !== 0 ? -value : value);

@@ -51,7 +51,8 @@ export class Transcoder {
   readonly #absent: readonly InvalidItem[];
   readonly #invalid: InvalidItem[] = [];
   readonly #unchanged: Buffer[] = [];
-  readonly #tooLarge: { readonly name: Buffer; readonly text: Buffer }[] = [];
+  /** Items whose text stands in `invalid` and not in the row. */
+  readonly #told: { readonly name: Buffer; readonly text: Buffer }[] = [];
   #recordType: Buffer = Buffer.alloc(0);
   #ordinal = 0;
   #stamp: TransactionStamp | null = null;
@@ -88,8 +89,14 @@ export class Transcoder {
       .filter(([item]) => schema.fields.every((field) => field.name !== item))
       .map(([item, column]) => ({ column, name: encodedString(item) }));
     const names = [...mapped.keys()].reduce((sum, item) => sum + Buffer.byteLength(item) + 16, 0);
+    const missing = schema.fields.reduce((sum, field) => sum + (field.postgres?.missing ?? '').length * 4 + 16, 0);
     this.#fixedBytesMax =
-      256 + 2 * names + settings.senderId.length * 4 + settings.sourceName.length * 4 + schema.fields.length * 64;
+      256 +
+      missing +
+      2 * names +
+      settings.senderId.length * 4 +
+      settings.sourceName.length * 4 +
+      schema.fields.length * 64;
   }
 
   /** No event of a row with so many bytes of text is longer. */
@@ -155,7 +162,7 @@ export class Transcoder {
 
   #itemWriter(field: SchemaField, column: number | undefined): FieldWriter {
     const { codec, nullByte, valueByte } = codecOf(field);
-    if (column === undefined) return constantWriter(Buffer.from([nullByte]));
+    if (column === undefined) return this.#missingWriter(field);
     const name = encodedString(field.name);
     const invalidItem = { column, name };
     return (out, at, row) => {
@@ -168,8 +175,25 @@ export class Transcoder {
       } else if (length === isUnchanged) {
         this.#unchanged.push(name);
       } else if (length === isTooLarge) {
-        this.#tooLarge.push({ name, text: encodedString(`VALUE_TOO_LARGE: ${row.starts[column] ?? 0} bytes`) });
+        this.#told.push({ name, text: encodedString(`VALUE_TOO_LARGE: ${row.starts[column] ?? 0} bytes`) });
       }
+      out[at] = nullByte;
+      return at + 1;
+    };
+  }
+
+  /** A row from before the column was added has in it what the column began with; any other column is empty. */
+  #missingWriter(field: SchemaField): FieldWriter {
+    const { codec, nullByte, valueByte } = codecOf(field);
+    const { missing, dropped } = field.postgres ?? {};
+    if (missing === undefined || dropped === true) return constantWriter(Buffer.from([nullByte]));
+    const text = Buffer.from(missing);
+    const bytes = Buffer.alloc(16 + text.length * bytesPerTextByte, valueByte);
+    const end = codec(bytes, 1, text, 0, text.length);
+    if (end !== unfit) return constantWriter(bytes.subarray(0, end));
+    const invalid = { name: encodedString(field.name), text: encodedString(missing) };
+    return (out, at) => {
+      this.#told.push(invalid);
       out[at] = nullByte;
       return at + 1;
     };
@@ -181,13 +205,13 @@ export class Transcoder {
       if (row.length(item.column) >= 0) this.#invalid.push(item);
     }
     let cursor = at;
-    if (this.#invalid.length + this.#tooLarge.length > 0) {
-      cursor = writeLong(out, cursor, this.#invalid.length + this.#tooLarge.length);
-      for (const { name, text } of this.#tooLarge) {
+    if (this.#invalid.length + this.#told.length > 0) {
+      cursor = writeLong(out, cursor, this.#invalid.length + this.#told.length);
+      for (const { name, text } of this.#told) {
         cursor = copyBytes(out, cursor, name, 0, name.length);
         cursor = copyBytes(out, cursor, text, 0, text.length);
       }
-      this.#tooLarge.length = 0;
+      this.#told.length = 0;
       for (const { column, name } of this.#invalid) {
         cursor = copyBytes(out, cursor, name, 0, name.length);
         cursor = writeBytes(out, cursor, row.buffer, row.start(column), row.length(column));

@@ -11,7 +11,7 @@ export const tableExplanations: readonly Explanation[] = [
     code: 'COLUMN_TYPE_UNSUITABLE',
     title: 'A column has a type that its item can not take',
     meaning: `The item has an Avro type, and no value of the column's type would fit it; or the table is mirrored, and the store's column does not take every value of the new type. ${parked}`,
-    remedy: `Alter the column back, as the message says, or map the item to another column in the configuration and start the side again. The new type of a mirrored column can be kept, too: \`concord init\` says which columns of the store are to be altered; once they are, run it again and start both sides again. ${thenResume}`,
+    remedy: `A mirrored column that only became wider (a larger integer, more digits, a longer text) is followed by itself, and so is a new value of an enum. Else alter the column back, as the message says, or map the item to another column in the configuration and start the side again. The new type of a mirrored column can be kept, too: \`concord init\` says which columns of the store are to be altered; once they are, run it again and start both sides again. ${thenResume}`,
   },
   {
     code: 'COLUMN_DROPPED',
@@ -32,12 +32,50 @@ export const tableExplanations: readonly Explanation[] = [
     remedy: `Rename it back, or give the new name in the configuration, start the side again and run \`concord init\`. ${thenResume}`,
   },
   {
+    code: 'TABLE_REPLACED',
+    title: 'Another table has the name of one that is told',
+    meaning: `A table was dropped and made anew, or tables were renamed, so that the name means another table by now. Its rows are not taken for those of the old one. ${parked}`,
+    remedy:
+      'If the new table is the one to go on with, run `concord resume` with its name: what was parked is told, and the table is read as a whole. Rows that only the old one had are no change that the server tells: `concord reconcile --table … --repair` finds and deletes them. Else rename the tables back, and then run `concord resume`.',
+  },
+  {
     code: 'COLUMN_ADDED',
     title: 'A table has a new column',
     meaning:
-      'No item is mapped to it, so it does not travel, and everything goes on. A mirrored table is to have all columns of its source, so `status` tells of it as long as the source that runs does not know the column.',
+      'No item is mapped to it, so it does not travel, and everything goes on. A mirrored table has all columns of its source: the source registers its new schema within seconds, and the store gets the column with the first record that has it. `status` tells of a column only as long as the source does not tell it.',
     remedy:
-      'For a table of the flows nothing needs to be done. For a mirrored table run `concord init`, start the metering side again, then the registration side, and run `concord snapshot` with the table: it brings what rows have in the column by now.',
+      'Nothing needs to be done. If `status` tells of it for longer than a minute, the log of the registration side says what stands against it; `concord init` says the same.',
+  },
+  {
+    code: 'TABLE_EVOLVES',
+    title: 'A mirrored table was altered, and its schema follows',
+    meaning:
+      'The source has ended its stream before the first row of the new shape, registers the schema that fits it, and goes on from its last progress record: a second or so in which nothing is told, and nothing is lost.',
+    remedy: 'Nothing needs to be done. The log says what has changed, and whether the table is read again.',
+  },
+  {
+    code: 'MIRROR_NOT_PUBLISHED',
+    title: 'A table that is to be mirrored is not there, or not published',
+    meaning:
+      'The configuration names it, and the source has nothing to read: the table does not exist, has no primary key, or is not in the publication. Other tables go on.',
+    remedy:
+      'Make the table with a primary key and add it to the publication, as the message says. The source looks every few seconds, and reads the table from its first row on; nothing needs to be started again.',
+  },
+  {
+    code: 'TABLE_NOT_CONFIGURED',
+    title: 'A table is published that nobody has told us about',
+    meaning:
+      'Somebody has put a table into our publication, and the configuration has no place for it. Its changes are sent to us and pass by; nobody receives them.',
+    remedy:
+      'Mirror it, or take it out of the publication, as the message says. A table that is mirrored later is read as a whole then, so that nothing is missing.',
+  },
+  {
+    code: 'MIRROR_TABLE_LOCKED',
+    title: 'A table of the store can not be altered, because somebody holds it',
+    meaning:
+      'The source has a new column or a wider one, and the table of the store must get it before the next record is applied. Somebody reads or writes the table in a transaction that does not end. Nothing is lost; the lanes wait.',
+    remedy:
+      'Find the session in pg_stat_activity (`SELECT pid, query FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(…))`) and end it, or wait. It is tried again by itself.',
   },
   {
     code: 'COLUMN_TYPE_CHANGED',

@@ -4,7 +4,7 @@ import type { LaneDomain, LaneEvent, LaneMoment, OutcomeDelta, Unit } from '../.
 import { MirrorBatch, type MirrorOwner } from './mirror-batch.ts';
 import { MirrorTable } from './mirror-table.ts';
 
-/** Topic → the schema of its mirrored table. */
+/** Topic → the newest schema of its mirrored table. It changes while lanes work: the table in the store fits it before. */
 export type MirrorSchemas = ReadonlyMap<string, RecordSchema>;
 
 /**
@@ -12,7 +12,6 @@ export type MirrorSchemas = ReadonlyMap<string, RecordSchema>;
  * No rule judges them: each is applied, or changes nothing.
  */
 export function withMirrors(domain: LaneDomain, schemas: MirrorSchemas, owner: MirrorOwner): LaneDomain {
-  if (schemas.size === 0) return domain;
   const tables = new Map<string, MirrorTable>();
   const prepared = new WeakSet<ClientBase>();
   const isMirrored = ({ topic }: LaneEvent): boolean => schemas.has(topic);
@@ -23,8 +22,8 @@ export function withMirrors(domain: LaneDomain, schemas: MirrorSchemas, owner: M
       prepared.add(client);
     }
     const known = tables.get(topic);
-    if (known !== undefined) return known;
     const schema = schemas.get(topic);
+    if (known !== undefined && known.schema === schema) return known;
     if (schema === undefined) throw new RangeError(`${topic} is not mirrored`);
     const table = await MirrorTable.open(client, topic, schema);
     tables.set(topic, table);

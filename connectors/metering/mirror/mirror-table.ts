@@ -16,6 +16,8 @@ export interface MirrorRow {
 /** A mirrored table in the store, as a lane works with it. */
 export class MirrorTable {
   readonly topic: string;
+  /** That it was opened with. */
+  readonly schema: RecordSchema;
   readonly statements: MirrorStatements;
   readonly #fields: readonly SchemaField[];
   readonly #names: readonly string[];
@@ -24,12 +26,14 @@ export class MirrorTable {
 
   private constructor(
     topic: string,
-    fields: readonly SchemaField[],
+    schema: RecordSchema,
     names: readonly string[],
     key: readonly string[],
     statements: MirrorStatements,
   ) {
+    const fields = itemFields(schema);
     this.topic = topic;
+    this.schema = schema;
     this.statements = statements;
     this.#fields = fields;
     this.#names = names;
@@ -56,13 +60,7 @@ export class MirrorTable {
     }
     const known = there.filter((column) => column !== undefined);
     const names = columns.map((column) => column.name);
-    return new MirrorTable(
-      topic,
-      itemFields(schema),
-      names,
-      key,
-      statementsOf({ current, history, columns: known, key }),
-    );
+    return new MirrorTable(topic, schema, names, key, statementsOf({ current, history, columns: known, key }));
   }
 
   /** The event's row, with what the source did not send taken from the one before it. */
@@ -102,10 +100,12 @@ export class MirrorTable {
 }
 
 /** What the event says of an item, as PostgreSQL's text; null for NULL, and for what did not travel. */
-function textOf(event: DecodedEvent, { name, type }: SchemaField): string | null {
+function textOf(event: DecodedEvent, { name, type, postgres }: SchemaField): string | null {
   const value = event[name];
   if (value !== null && value !== undefined) return itemText(type, value);
   const text = event.invalid[name];
+  // A record from before the column was added: its row has in it what the column began with.
+  if (value === undefined && text === undefined) return postgres?.missing ?? null;
   // An item that holds any text holds this one, too: it is there only because the value was too large to travel.
   const present = presentType(type);
   return text === undefined || present === 'string' || present === 'bytes' ? null : text;

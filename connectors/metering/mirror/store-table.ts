@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { storedName } from '../../../avro/mirror-schema.ts';
 import { itemFields, type RecordSchema } from '../../../avro/schemas.ts';
-import { quoteIdentifier } from '../../source/sql.ts';
+import { quoteIdentifier, quoteLiteral } from '../../source/sql.ts';
 
 /** The tables of mirrored tables are in a schema of their own. */
 export const mirrorStoreSchema = 'mirror';
@@ -27,9 +27,12 @@ const endingTypes = `generation_to int NOT NULL, lsn_to bigint NOT NULL, ordinal
   superseded_at timestamptz NOT NULL DEFAULT now()`;
 
 export interface StoredColumn {
+  readonly item: string;
   readonly name: string;
   /** As SQL. */
   readonly type: string;
+  /** What rows have in it that are older than the column, as text; null for NULL. */
+  readonly missing: string | null;
 }
 
 /** A mirrored table in the store, as its schema on the topic says that it is to be. Names are quoted. */
@@ -48,7 +51,7 @@ export function storedTable(schema: RecordSchema, storeHas: (type: string) => bo
   const columns = itemFields(schema).map(({ name, postgres: from }) => {
     const type = from?.stored ?? 'text';
     const known = storeHas(type) ? type : type.endsWith('[]') ? 'text[]' : 'text';
-    return { name: storedName(from?.column ?? name), type: known };
+    return { item: name, name: storedName(from?.column ?? name), type: known, missing: from?.missing ?? null };
   });
   return {
     current: quotedTable(`${postgres.schema}.${postgres.table}`, ''),
@@ -69,9 +72,17 @@ CREATE INDEX IF NOT EXISTS ${quoteIdentifier(indexName(history, 'key'))} ON ${hi
 CREATE INDEX IF NOT EXISTS ${quoteIdentifier(indexName(history, 'end'))} ON ${history} (xid_to);`;
 }
 
-/** The statements that add columns which the source has since. */
+/**
+ * The statements that add columns which the source has since. Rows that are there get what the source's rows got, and so
+ * do those of records from before the column, which name it nowhere: the default stays.
+ */
 export function addColumnsSql({ current, history }: StoredTable, columns: readonly StoredColumn[]): string {
-  const added = columns.map(({ name, type }) => `ADD COLUMN IF NOT EXISTS ${quoteIdentifier(name)} ${type}`).join(', ');
+  const added = columns
+    .map(({ name, type, missing }) => {
+      const filled = missing === null ? '' : ` DEFAULT ${quoteLiteral(missing)}::${type}`;
+      return `ADD COLUMN IF NOT EXISTS ${quoteIdentifier(name)} ${type}${filled}`;
+    })
+    .join(', ');
   return `ALTER TABLE ${current} ${added}; ALTER TABLE ${history} ${added};`;
 }
 
