@@ -227,7 +227,9 @@ export function resumeSource(stage: SourceStage, changes: Partial<SourceDependen
 /** Everything that is committed by now is covered by a watermark of this LSN, which an idle database reaches, too. */
 export async function currentLsn(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ lsn: string }>(
-    `SELECT (pg_logical_emit_message(false, 'test', '', true) - '0/0'::pg_lsn)::text AS lsn`,
+    `SELECT (pg_logical_emit_message(false, 'test', '') - '0/0'::pg_lsn)::text AS lsn`,
   );
+  // A commit flushes it, on servers before PostgreSQL 17 too.
+  await client.query(`SELECT pg_logical_emit_message(true, 'test', '')`);
   return Number(rows[0]?.lsn) - 1;
 }
