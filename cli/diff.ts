@@ -8,7 +8,7 @@ import { catalogueOf, decodersOf, kafkaOf, registryOf } from './connections.ts';
 import { readBothRows, type RowPair } from './diff/both-rows.ts';
 import { readEventsOf, type Wanted } from './diff/events.ts';
 import { timelineOf } from './diff/outcome-of.ts';
-import { type MeteringPointDiff, printDiff } from './diff/page.ts';
+import { type DiffView, type MeteringPointDiff, printDiff } from './diff/page.ts';
 import { devicesInStore, readStoreFacts, type StoreFacts } from './diff/store-facts.ts';
 import { untilInterrupted } from './interruption.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
@@ -18,7 +18,8 @@ import { shown, shownKey } from './shown.ts';
 import { parseTime } from './tail-range.ts';
 
 interface DiffOptions extends CommonOptions {
-  readonly events: string;
+  readonly events?: string;
+  readonly all?: boolean;
   readonly since?: string;
   readonly reveal?: boolean;
 }
@@ -30,7 +31,8 @@ export function diffCommand(): Command {
       .description('show what both sides hold of one metering point, and every event of it with its outcome')
       .argument('<mpan>', 'the MPAN core'),
   )
-    .option('--events <number>', 'so many of the newest events, or all', '30')
+    .option('--all', 'show every item of every row and every event in full, not what fits on one screen')
+    .option('--events <number>', 'so many of the newest events, or all (default: what fits on the screen)')
     .option(
       '--since <time>',
       'look at the topics from then on only, such as 30d or 2026-03-01: quicker where they are long',
@@ -41,8 +43,7 @@ export function diffCommand(): Command {
 }
 
 async function diff(mpan: string, options: DiffOptions): Promise<void> {
-  const max = options.events === 'all' ? Number.POSITIVE_INFINITY : Number(options.events);
-  if (!(max >= 1)) throw new UsageError(`--events ${options.events} is neither a number of events nor all.`);
+  const view = viewOf(options);
   const settings = settingsOf(options);
   const sinceMs = options.since === undefined ? null : parseTime(options.since, nowMs());
   const { rows, devices } = await rowsOf(settings, mpan);
@@ -61,8 +62,17 @@ async function diff(mpan: string, options: DiffOptions): Promise<void> {
   };
   const seen = masked(found, options.reveal === true);
   if (options.json === true) printJson(seen);
-  else printDiff(seen, max);
+  else printDiff(seen, view);
   process.exitCode = found.verdict === 'agree' ? exit.done : exit.found;
+}
+
+/** A page that is not shown on a terminal is laid out for a usual one. */
+function viewOf({ all, events }: DiffOptions): DiffView {
+  const eventsMax = events === undefined ? null : events === 'all' ? Number.MAX_SAFE_INTEGER : Number(events);
+  if (eventsMax !== null && !(eventsMax >= 1))
+    throw new UsageError(`--events ${events} is neither a number of events nor all.`);
+  const { columns, rows } = process.stdout.isTTY ? process.stdout : { columns: 80, rows: 40 };
+  return { all: all === true, eventsMax, columns: Math.max(columns, 60), lines: rows };
 }
 
 async function rowsOf(

@@ -36,7 +36,7 @@ export function timelineOf(
   facts: StoreFacts,
   played: Played,
 ): readonly TimelineEntry[] {
-  const ordered = [...records].sort(byPosition);
+  const ordered = inOrder(records);
   const before = new Map<string, Event>();
   const entries: TimelineEntry[] = [];
   for (const record of ordered) {
@@ -142,12 +142,22 @@ function positionOf(event: Event): { generation: number; lsn: number; ordinal: n
   return { generation: Number(generation), lsn: Number(lsn), ordinal: Number(ordinal) };
 }
 
-/** What can not be read has no position, and stands at the end. */
-function byPosition(a: ShownRecord, b: ShownRecord): number {
-  if (a.event === null || b.event === null) {
-    return a.event === b.event ? a.offset - b.offset : a.event === null ? 1 : -1;
+/** What can not be read has no position: it stands before what comes after it in its partition. */
+function inOrder(records: readonly ShownRecord[]): readonly ShownRecord[] {
+  const ordered = records
+    .filter(({ event }) => event !== null)
+    .toSorted((a, b) => comparePositions(eventPosition(a), eventPosition(b)) || a.offset - b.offset);
+  const unreadable = records.filter(({ event }) => event === null).toSorted((a, b) => a.offset - b.offset);
+  for (const record of unreadable) {
+    const { topic, partition, offset } = record;
+    const later = ordered.findIndex((one) => one.topic === topic && one.partition === partition && one.offset > offset);
+    ordered.splice(later === -1 ? ordered.length : later, 0, record);
   }
-  return comparePositions(positionOf(a.event), positionOf(b.event)) || a.offset - b.offset;
+  return ordered;
+}
+
+function eventPosition({ event }: ShownRecord): ReturnType<typeof positionOf> {
+  return positionOf(event ?? {});
 }
 
 function changesOf(previous: Event | null, event: Event): TimelineEntry['changes'] {
