@@ -246,6 +246,8 @@ describe('a mirrored table that is altered while everything runs', () => {
       all.some(({ code }) => code === 'REGISTRY_UNAVAILABLE'),
     );
     expect(found.map(({ text }) => text).join()).toContain('schema registry');
+    expect(rig.process('second').exitCode).toBeNull();
+    await rig.kill('second');
     await sql(`INSERT INTO sales.parcels VALUES (1); UPDATE ${table} SET late = 'twice' WHERE id = 1`);
     registry.isDown = false;
     await expectAgreement();

@@ -123,7 +123,11 @@ export class Rig {
   #configurationOf(name: string): string {
     const file = path.join(this.#directory, `${name}.yaml`);
     const named = `${this.meteringUrl}?application_name=${name}`;
-    writeFileSync(file, readFileSync(this.configurationFile, 'utf8').replaceAll(this.meteringUrl, named));
+    const configuration = readFileSync(this.configurationFile, 'utf8')
+      .replaceAll(this.meteringUrl, named)
+      // With the port of the first one, only one of them would run: whoever comes first.
+      .replace(/meteringPort: \d+/, 'meteringPort: 0');
+    writeFileSync(file, configuration);
     return file;
   }
 
