@@ -238,6 +238,42 @@ describe('a mirrored table that is altered while everything runs', () => {
     await expectReconciled();
   });
 
+  test('has the values of a statement that rewrites them, which is no change of any row', async () => {
+    await sql(`ALTER TABLE ${table} ALTER COLUMN code TYPE text USING upper(code)`);
+    await expectAgreement();
+    await sql(`ALTER TABLE ${table} ADD COLUMN narrow int; UPDATE ${table} SET narrow = 1`);
+    await expectAgreement();
+    await sql(`ALTER TABLE ${table} ALTER COLUMN narrow TYPE bigint USING id * 2`);
+    await expectAgreement();
+    await expectReconciled();
+    expect(rig.log('registration')).toContain(`${table} was rewritten by an ALTER TABLE`);
+  });
+
+  test('has the values of a statement that rewrites them while its source is away', async () => {
+    await rig.kill('registration');
+    await sql(`ALTER TABLE ${table} ALTER COLUMN code TYPE text USING code || '!'`);
+    rig.start('registration');
+    await expectAgreement();
+  });
+
+  test('is not read again when it is only put into another file, or only its columns are touched', async () => {
+    const jobs = (): Promise<unknown> =>
+      rig.registration.query('SELECT max(id) FROM concord.snapshot_job').then(({ rows }) => rows);
+    const before = await jobs();
+    const imprint = (): Promise<string> =>
+      rig.registration
+        .query<{ of: string }>(`SELECT files || columns AS of FROM concord.table_imprint WHERE table_name = $1`, [
+          table,
+        ])
+        .then(({ rows }) => rows[0]?.of ?? '');
+    for (const statement of [`VACUUM FULL ${table}`, `ALTER TABLE ${table} ALTER code SET DEFAULT 'none'`]) {
+      const was = await imprint();
+      await sql(statement);
+      await until('the source has looked at it', imprint, (now) => now !== was);
+    }
+    expect(await jobs()).toEqual(before);
+  });
+
   test('waits for a registry that is down, visibly, and then goes on without loss', async () => {
     registry.isDown = true;
     await sql(`ALTER TABLE ${table} ADD COLUMN late text`);

@@ -137,6 +137,19 @@ describe('a mirrored table whose columns change', () => {
     await expectOthersGoOn(3);
   });
 
+  test('has the values that a statement made of them when the type was altered back, which are in no change', async () => {
+    await sql(`ALTER TABLE ${table} ALTER pieces TYPE double precision`);
+    await sql(`INSERT INTO ${table} (id, pieces) VALUES (6, 1.5)`);
+    await expectParked('the column pieces is double precision now');
+    await sql(`ALTER TABLE ${table} ALTER pieces TYPE int USING round(pieces * 100)`);
+    await resume();
+    await expectAgreement();
+    // Nobody has written to the table meanwhile: it is not even parked.
+    await sql(`ALTER TABLE ${table} ALTER code TYPE bytea USING code::bytea`);
+    await sql(`ALTER TABLE ${table} ALTER code TYPE varchar(5) USING left(code::text, 5)`);
+    await expectAgreement();
+  });
+
   test('keeps the new type once the column is altered in the store, too', async () => {
     await sql(`ALTER TABLE ${table} ALTER code TYPE char(8)`);
     await sql(`UPDATE ${table} SET code = 'longer' WHERE id = 2`);

@@ -5,8 +5,9 @@ import { mirrorSchema } from '../../avro/mirror-schema.ts';
 import type { SchemaRegistry } from '../../avro/registry.ts';
 import type { RecordSchema } from '../../avro/schemas.ts';
 import { type SettledShapes, tellChange } from '../../connectors/source/evolution.ts';
-import { readJobs, requestSnapshot } from '../../connectors/source/job-table.ts';
 import { mirrorRoute } from '../../connectors/source/mirror-route.ts';
+import { askForWholeTable } from '../../connectors/source/read-whole.ts';
+import { readRewrittenAgain, tellRewritten } from '../../connectors/source/rewritten-tables.ts';
 import { tableName } from '../../connectors/source/route-columns.ts';
 import { publishedTables } from '../../connectors/source/setup.ts';
 import { readShape as readColumns } from '../../connectors/source/shape-book.ts';
@@ -37,6 +38,10 @@ export async function evolveMirrors(
         if (first !== null) found.set(mirror.topic, first);
         continue;
       }
+      // First of all: what else asks for the table to be read finds that it is asked for.
+      const { name } = settings.registration;
+      for (const one of await readRewrittenAgain(client, name, [mirrorRoute(mirror.topic, registered)]))
+        log.info(one, tellRewritten(one));
       // Before the table is read: one that is altered meanwhile has a shape that is not settled.
       const columns = await readColumns(client, mirror.schema, mirror.table);
       found.set(mirror.topic, await evolution.follow(mirror, registered));
@@ -105,18 +110,11 @@ class Evolution {
 
   async #askToReadAgain(mirror: MirroredTable, schema: RecordSchema): Promise<void> {
     const table = tableName(mirror);
-    const jobs = await readJobs(this.#client, this.#source);
-    // One that has begun may have read rows without what is new.
-    if (
-      jobs.some(
-        (job) => job.table === table && job.kind === 'table' && job.state === 'queued' && job.startedAt === null,
-      )
-    )
-      return;
-    const { id } = await requestSnapshot(this.#client, this.#source, { route: mirrorRoute(mirror.topic, schema) });
+    const job = await askForWholeTable(this.#client, this.#source, mirrorRoute(mirror.topic, schema));
+    if (job === null) return;
     this.#log.info(
-      { table, job: id },
-      `${table} is read again as snapshot ${id}, because its rows have values that no change has told. Nothing is to be done.`,
+      { table, job },
+      `${table} is read again as snapshot ${job}, because its rows have values that no change has told. Nothing is to be done.`,
     );
   }
 }

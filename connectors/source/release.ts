@@ -4,13 +4,13 @@ import { partitionName } from '../../avro/progress.ts';
 import { nowMicros, pause } from '../../runtime/clock.ts';
 import { Fault } from '../../runtime/fault.ts';
 import type { TableRoute } from './contract.ts';
-import { readJobs, requestSnapshot } from './job-table.ts';
 import { type ParkedChunk, ParkedReader, type ReadParked } from './parked-reader.ts';
 import { columnNames, ParkedChanges, untellable } from './parked-changes.ts';
 import type { ParkedRecord } from './parked-record.ts';
 import type { ParkedTable } from './parked-tables.ts';
 import type { ParkedTail } from './parked-writer.ts';
 import { readRelation } from './pgoutput.ts';
+import { askForWholeTable } from './read-whole.ts';
 import type { ReleaseMarks } from './release-marks.ts';
 import { tableName } from './route-columns.ts';
 import { readShape, type ShapeBook } from './shape-book.ts';
@@ -149,12 +149,9 @@ export class Release {
 
   async #askToReadAgain(client: pg.Client, route: TableRoute, because: string): Promise<void> {
     const { context, log } = this.#parts;
-    const { name } = context.settings;
     const table = tableName(route);
-    const jobs = await readJobs(client, name);
-    if (jobs.some((job) => job.table === table && job.kind === 'table' && job.state === 'queued')) return;
-    const { id } = await requestSnapshot(client, name, { route });
-    log.info({ table, job: id }, `${table} is read again after its parked changes: ${because}.`);
+    const job = await askForWholeTable(client, context.settings.name, route);
+    if (job !== null) log.info({ table, job }, `${table} is read again after its parked changes: ${because}.`);
   }
 
   /** At the mark, which ends before the given LSN. Returns where the telling ended, or what stands against it. */

@@ -50,6 +50,7 @@ describe('setting up a source', () => {
       'table concord.table_wish',
       'table concord.side_pause',
       'table concord.table_shape',
+      'table concord.table_imprint',
       'table concord.source_state',
       'table concord.slot_given_up',
       'replica identity of registration.appointment: the whole row',

@@ -80,6 +80,20 @@ CREATE TABLE IF NOT EXISTS concord.table_shape (
 )`,
   },
   {
+    // By which a mirrored table that an ALTER TABLE has rewritten is known as rewritten.
+    name: 'concord.table_imprint',
+    what: 'table concord.table_imprint',
+    sql: `CREATE SCHEMA IF NOT EXISTS concord;
+CREATE TABLE IF NOT EXISTS concord.table_imprint (
+  source text NOT NULL,
+  table_name text NOT NULL,
+  relation_id bigint NOT NULL,
+  files text NOT NULL,
+  columns text NOT NULL,
+  PRIMARY KEY (source, table_name)
+)`,
+  },
+  {
     // Says, beside the progress topic, that there was progress: a topic that is lost or set back is noticed by it.
     name: 'concord.source_state',
     what: 'table concord.source_state',
