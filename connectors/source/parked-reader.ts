@@ -1,4 +1,5 @@
 import { comparePositions } from '../../avro/position.ts';
+import { Fault } from '../../runtime/fault.ts';
 import type { FetchedRecord } from '../../topics/contract.ts';
 import { type ParkedRecord, readParked } from './parked-record.ts';
 import type { ParkedTable } from './parked-tables.ts';
@@ -58,8 +59,19 @@ export class ParkedReader {
       return true;
     };
     await this.#readParked(entry.next?.offset ?? null, end, take);
+    // Whatever is parked has its shape before it: a shape that is missing was deleted, with what stood after it.
+    if (records[0]?.isRelation === false) throw shapeLost(entry);
     return { records, ...state };
   }
+}
+
+function shapeLost({ key }: ParkedTable): Fault {
+  return new Fault(
+    'gap',
+    'RECORDS_LOST',
+    `What was parked of ${key} can not be read from its beginning: somebody has deleted records on the parked topic, or they have expired.`,
+    { table: key },
+  );
 }
 
 /** Null for a record of another table. The message is copied: what was fetched is used again. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { partitionName } from '../../avro/progress.ts';
 import { replayed, wished } from './parked.fixture.ts';
 import { currentLsn, openStage, type RunningSource, type SourceStage, startSource } from './source.fixture.ts';
 
@@ -281,5 +282,23 @@ describe('a table that is paused', () => {
   test('is not paused when it is resumed without having been', async () => {
     expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
     expect(await differences(['gsp_group'])).toEqual([]);
+  });
+
+  test('stays parked, and says so, when what it kept was deleted on the topic before it was told', async () => {
+    await wished(stage, point, 'pause');
+    // More than one chunk: the first one must not be told without what is missing before it.
+    for (let round = 0; round < 200; round += 1) await update(`l${round}`, 1, 2);
+    await caughtUp();
+    const before = (await stage.events('metering-point')).length;
+    const end = source.report.nextOffsets[partitionName(stage.settings.parkedTopic ?? '', 0)] ?? 0;
+    await stage.topics.deleteRecords(stage.settings.parkedTopic ?? '', end - 150);
+    const answered = await wished(stage, point, 'resume');
+    expect(answered).toMatchObject({
+      state: 'refused',
+      answer: expect.stringContaining('somebody has deleted records'),
+    });
+    await caughtUp();
+    expect((await stage.events('metering-point')).length).toBe(before);
+    expect((await stage.progress())?.parkedTables).toEqual([point]);
   });
 });
