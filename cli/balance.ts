@@ -3,6 +3,8 @@ import { pause } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { withDatabase } from '../runtime/postgres.ts';
 import type { Outcome } from '../connectors/sink/contract.ts';
+import type { StoreSchema } from '../connectors/sink/settings.ts';
+import { lettersNotCaptured } from './dead-letters/of-source.ts';
 import { readProgress } from './progress.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson, printTable } from './output.ts';
@@ -69,32 +71,40 @@ async function lookAtBalance(settings: Settings): Promise<Balance> {
   return { topics, closes: topics.every((line) => line.inFlight === 0) };
 }
 
-type Outcomes = ReadonlyMap<string, ReadonlyMap<Outcome, number>>;
+interface Outcomes {
+  readonly byTopic: ReadonlyMap<string, ReadonlyMap<Outcome, number>>;
+  /** Topic → dead letters that are not among what the source says it captured. */
+  readonly lettersNotCaptured: ReadonlyMap<string, number>;
+}
 
+/** Of one moment: a letter and its outcome are written together. */
 async function readOutcomes(
   database: Settings['metering']['database'],
-  schema: string,
+  schema: StoreSchema,
   source: string,
 ): Promise<Outcomes> {
   return withDatabase(database, 'concord balance', async (client) => {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const { rows } = await client.query<{ topic: string; outcome: Outcome; count: string }>(
       `SELECT topic, outcome, sum(count) AS count FROM ${schema}.outcome WHERE source = $1 GROUP BY topic, outcome`,
       [source],
     );
+    const notCaptured = await lettersNotCaptured(client, schema, source);
+    await client.query('COMMIT');
     const found = new Map<string, Map<Outcome, number>>();
     for (const row of rows) {
       const ofTopic = found.get(row.topic) ?? new Map<Outcome, number>();
       ofTopic.set(row.outcome, Number(row.count));
       found.set(row.topic, ofTopic);
     }
-    return found;
+    return { byTopic: found, lettersNotCaptured: notCaptured };
   });
 }
 
 function lines(source: string, captured: Readonly<Record<string, number>>, outcomes: Outcomes): readonly BalanceLine[] {
-  const topics = [...new Set([...Object.keys(captured), ...outcomes.keys()])].toSorted();
+  const topics = [...new Set([...Object.keys(captured), ...outcomes.byTopic.keys()])].toSorted();
   return topics.map((topic) => {
-    const of = (outcome: Outcome): number => outcomes.get(topic)?.get(outcome) ?? 0;
+    const of = (outcome: Outcome): number => outcomes.byTopic.get(topic)?.get(outcome) ?? 0;
     const line = {
       applied: of('applied'),
       unchanged: of('unchanged'),
@@ -105,9 +115,8 @@ function lines(source: string, captured: Readonly<Record<string, number>>, outco
       notOurs: of('not-ours'),
     };
     const ended = Object.values(line).reduce((sum, events) => sum + events, 0);
-    // A source writes nothing that can not be decoded: a dead letter is somebody else's record, and it was never among what
-    // the source counts. One of ours (its schema was deleted) makes the line not close, which it should not.
-    const total = (captured[topic] ?? 0) + line.deadLettered;
+    // What somebody else has put on the topic was captured by nobody, and is counted where it was found.
+    const total = (captured[topic] ?? 0) + (outcomes.lettersNotCaptured.get(topic) ?? 0);
     return { source, topic, captured: total, ...line, inFlight: total - ended };
   });
 }

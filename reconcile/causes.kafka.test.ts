@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { untilReferenceDataArrived } from '../test/agreement.fixture.ts';
 import { createHelpers, goodPoint, insertPoints, insertReferenceData } from '../test/registration-rows.fixture.ts';
+import type { Balance } from '../cli/balance.ts';
 import { RegistryProxy } from '../test/registry-proxy.fixture.ts';
 import { count, Rig, until } from '../test/rig.fixture.ts';
 import type { ReconcileReport, TableReport } from './report.ts';
@@ -75,8 +76,11 @@ describe('reconcile gives a row that', () => {
     await insertPoints(rig.registration, 3, 60);
     await untilStored(58);
     const report = await reconcile();
-    expect(report).toMatchObject({ verdict: 'agree' });
-    expect(report.tables.every(({ closes }) => closes)).toBe(true);
+    // Both were captured, and are counted once.
+    expect(report).toMatchObject({ verdict: 'agree', closes: true, events: { deadLettered: 2, inFlight: 0 } });
+    const balance = JSON.parse((await rig.command('balance', '--json')).stdout) as Balance;
+    const ofPoints = balance.topics.find(({ topic }) => topic.endsWith('.metering-point'));
+    expect(ofPoints).toMatchObject({ captured: 60, applied: 58, deadLettered: 2, inFlight: 0 });
     expect(points(report)).toMatchObject({ agreeing: 58, explained: { deadLettered: 2 }, unexplained: 0 });
     expect(told(report)).toEqual(expect.arrayContaining([[await mpan(1), 'dead-lettered', []]]));
     expect(report.breakdown).toEqual([
