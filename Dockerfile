@@ -19,5 +19,5 @@ COPY --from=build /concord/dist ./dist
 COPY --from=build /concord/avro/schemas ./avro/schemas
 COPY --from=build /concord/avro/published ./avro/published
 USER node
-ENTRYPOINT ["node", "--max-old-space-size=128", "--max-semi-space-size=16", "dist/cli/concord.js"]
+ENTRYPOINT ["node", "--max-old-space-size=128", "--max-semi-space-size=16", "--heap-growing-percent=100", "dist/cli/concord.js"]
 CMD ["--help"]
