@@ -15,6 +15,13 @@ export interface LatencySettings {
   readonly patience: Patience;
 }
 
+export interface MeasuredLatency {
+  /** Milliseconds. */
+  readonly delays: Readonly<Record<'p50' | 'p95' | 'p99' | 'max', number>>;
+  /** All that were made, the warm-up included. */
+  readonly changes: number;
+}
+
 const changesPerSecond = 500;
 /** Changes that go before, and are not counted: the first ones find caches cold. */
 const warmUpSeconds = 5;
@@ -27,7 +34,7 @@ const connections = 8;
 export async function measureLatency(
   round: RigRound,
   { rows, seconds, factor, signal, patience }: LatencySettings,
-): Promise<Readonly<Record<'p50' | 'p95' | 'p99' | 'max', number>>> {
+): Promise<MeasuredLatency> {
   const warmUp = Math.min(warmUpSeconds * changesPerSecond, Math.floor(rows / 4));
   const counted = Math.min(seconds * changesPerSecond, rows - warmUp);
   await changeEvenly(round.sourceUrl, { changes: warmUp, offset: 0, rows, factor: factor + 1, signal });
@@ -40,10 +47,13 @@ export async function measureLatency(
   ]);
   const delays = [...source].map(([mpan, at]) => (store.get(mpan) ?? Number.NaN) - at).toSorted((a, b) => a - b);
   return {
-    p50: percentile(delays, 0.5),
-    p95: percentile(delays, 0.95),
-    p99: percentile(delays, 0.99),
-    max: delays.at(-1) ?? Number.NaN,
+    changes: warmUp + counted,
+    delays: {
+      p50: percentile(delays, 0.5),
+      p95: percentile(delays, 0.95),
+      p99: percentile(delays, 0.99),
+      max: delays.at(-1) ?? Number.NaN,
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { commandLineFile } from '../local/checkout.ts';
 import { bareDigests } from './bare-digests.ts';
 import { ConcordRound } from './concord-rig.ts';
 import { measureLatency } from './latency.ts';
-import { cpuBetween, cpuSeconds, MemorySampler, total } from './process-figures.ts';
+import { cpuBetween, cpuSeconds, MemorySampler, total, type Watched } from './process-figures.ts';
 import type { Rig, RigRound } from './rig.ts';
 import { query, type Servers } from './servers.ts';
 import { commitMoments, countRows, makeBacklog } from './workload.ts';
@@ -178,7 +178,8 @@ export class RoundOf {
     await this.#round.startSink();
     tell(`latency: 500 changes a second for ${latencySeconds} s`);
     const memory = new MemorySampler(() => this.#round.watched());
-    const found = await measureLatency(this.#round, {
+    const before = cpuSeconds(this.#watched());
+    const { delays, changes } = await measureLatency(this.#round, {
       rows,
       seconds: latencySeconds,
       factor,
@@ -186,7 +187,8 @@ export class RoundOf {
       patience: this.#patience('latency'),
     });
     note('memory-idle', total(memory.stop()));
-    for (const [part, value] of Object.entries(found)) note(`latency-${part}`, value);
+    this.#noteCpu('latency', changes, before);
+    for (const [part, value] of Object.entries(delays)) note(`latency-${part}`, value);
   }
 
   async reconcile(): Promise<void> {
@@ -208,21 +210,16 @@ export class RoundOf {
 
   /** `act` tells when the events passed. CPU is that of the whole act, memory its peak. */
   async #measured(phase: string, events: number, act: () => Promise<Passage>): Promise<void> {
-    const { note, noteCpu, tell } = this.#settings;
+    const { note, tell } = this.#settings;
     tell(phase);
-    const watched = (): Record<string, number> => ({ ...this.#round.watched(), ...this.#servers.watched() });
-    const before = cpuSeconds(watched());
+    const before = cpuSeconds(this.#watched());
     const memory = new MemorySampler(() => this.#round.watched());
     try {
       const begunMs = Date.now();
       const passage = await act();
       const rate = rateOf(events, passage);
-      const cpu = cpuBetween(before, cpuSeconds(watched()));
-      const perMillion = Object.fromEntries(
-        Object.entries(cpu).map(([name, seconds]) => [name, (seconds * 1e6) / events]),
-      );
+      const perMillion = this.#noteCpu(phase, events, before);
       const own = Object.keys(this.#round.watched());
-      noteCpu(phase, perMillion);
       note(phase, rate);
       note(`${phase}-seconds-from-start`, (passage.lastMs - begunMs) / 1_000);
       note(
@@ -235,6 +232,22 @@ export class RoundOf {
       note('memory-peak', total(peak));
       note('memory-peak-process', Math.max(...Object.values(peak)));
     }
+  }
+
+  #watched(): Watched {
+    return { ...this.#round.watched(), ...this.#servers.watched() };
+  }
+
+  /** Seconds per million events by process, since `before`. */
+  #noteCpu(phase: string, events: number, before: ReturnType<typeof cpuSeconds>): Readonly<Record<string, number>> {
+    const perMillion = Object.fromEntries(
+      Object.entries(cpuBetween(before, cpuSeconds(this.#watched()))).map(([name, seconds]) => [
+        name,
+        (seconds * 1e6) / events,
+      ]),
+    );
+    this.#settings.noteCpu(phase, perMillion);
+    return perMillion;
   }
 
   #topicPassage(from: number, goal: number, what: string): Promise<Passage> {
