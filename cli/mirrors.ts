@@ -59,6 +59,16 @@ export async function registeredSchemas(settings: Settings, registry: SchemaRegi
   return found;
 }
 
+/** The same, without those of tables that nobody has registered yet: they have no records either. */
+export async function knownSchemas(settings: Settings, registry: SchemaRegistry): Promise<GeneratedSchemas> {
+  const found = new Map<string, RecordSchema>();
+  for (const { topic } of mirrorsOf(settings)) {
+    const schema = await newestSchema(registry, topic);
+    if (schema !== null) found.set(topic, schema);
+  }
+  return found;
+}
+
 export function notRegistered(topic: string): Fault {
   const subject = subjectOf(topic);
   return new Fault(

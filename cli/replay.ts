@@ -62,7 +62,7 @@ export function replayCommand(): Command {
     )
     .option(
       '--until <place>',
-      'with --into: end at a time or an LSN, and compare with what the history of the live store tells of it',
+      'with --into: end at a time or an LSN, and compare with what the history of the live store tells of it. Kept until that is done, whatever is killed; the next --into NAME without it goes on to the live end',
     )
     .option('--reveal', 'show MPAN cores unmasked')
     .addHelpText(
@@ -73,6 +73,7 @@ export function replayCommand(): Command {
         '\n  concord replay --into spring --rules new.yaml          the whole store by these rules, compared with the live one' +
         '\n\nA rules file, for instance:  dispositions: {LLF_CLASS_FORMAT: warn}  (`concord rules list` has the codes)' +
         '\n\nThe live store, its positions and the offsets of its group are never touched. Ctrl-C and kill -9 lose nothing: the same command goes on.' +
+        '\nMirrored tables (`kind: mirror`) are built and compared by --into; no rule is about them, and a dry run leaves them out.' +
         '\nExit code 0 when nothing would change (or both stores are the same), 3 when something would.',
     )
     .action(replay);
@@ -102,7 +103,7 @@ async function replay(options: ReplayOptions): Promise<void> {
   if (options.rulesFrom !== undefined && rules === null) throw new UsageError('--rules-from goes with --rules.');
   const rulesFromMs = options.rulesFrom === undefined ? null : parseTime(options.rulesFrom, nowMs());
   const end = endOf(options);
-  const until = end === null ? null : await placeOf(settings, end);
+  const until = end === null ? null : { text: end, position: await placeOf(settings, end) };
   await build(settings, secondStoreOf(settings, options.into), { rules, rulesFromMs, until }, options);
 }
 
@@ -151,6 +152,7 @@ async function list(_options: CommonOptions, self: Command): Promise<void> {
     database,
     state: run.state,
     rules: run.rules,
+    until: run.until?.text ?? null,
     begunAt: run.begunAt.toISOString(),
     comparedAt: run.reportedAt?.toISOString() ?? null,
     verdict: verdictOf(run),
@@ -161,11 +163,12 @@ async function list(_options: CommonOptions, self: Command): Promise<void> {
     return;
   }
   printTable(
-    ['name', 'state', 'rules', 'begun', 'compared', 'verdict', 'MiB'],
+    ['name', 'state', 'rules', 'until', 'begun', 'compared', 'verdict', 'MiB'],
     found.map((one) => [
       one.name,
       one.state,
       one.rules === null ? 'live' : 'of a file',
+      one.until ?? '',
       one.begunAt.slice(0, 19).replace('T', ' '),
       one.comparedAt?.slice(0, 19).replace('T', ' ') ?? '',
       one.verdict ?? '',

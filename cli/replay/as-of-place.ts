@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import type { Position } from '../../avro/position.ts';
 import { entityTables } from '../../connectors/metering/entities.ts';
-import { type ComparedTable, comparedTables } from './compared-tables.ts';
+import { quoteIdentifier } from '../../connectors/source/sql.ts';
+import type { ComparedTable } from './compared-tables.ts';
 
 /** A place in the source's history at which the live store is looked at, as its versions tell it. */
 export interface Place {
@@ -34,14 +35,15 @@ export async function newestSourceTime(second: pg.Client): Promise<string> {
 
 /** What of the live store can be told of the place. */
 export function comparableAt(
+  wanted: readonly ComparedTable[],
   place: Place,
   historyFrom: ReadonlyMap<string, string>,
 ): { readonly tables: readonly ComparedTable[]; readonly notCompared: readonly NotCompared[] } {
   const tables: ComparedTable[] = [];
   const notCompared: NotCompared[] = [];
-  for (const table of comparedTables) {
+  for (const table of wanted) {
     const since = table.entity === null ? undefined : historyFrom.get(table.entity);
-    if (table.entity === null) {
+    if (table.entity === null && table.mirror === null) {
       notCompared.push({ table: table.name, why: 'the live store keeps only how it is now' });
     } else if (since !== undefined && Date.parse(since) > Date.parse(place.sourceTime)) {
       notCompared.push({ table: table.name, why: `the live store keeps its history from ${since.slice(0, 19)} only` });
@@ -51,8 +53,10 @@ export function comparableAt(
 }
 
 /** The rows of a table of an entity as they were at the place: to be put in the place of the table's name. */
-export function rowsAt(table: ComparedTable, columns: readonly string[], { position, sourceTime }: Place): string {
+export function rowsAt(table: ComparedTable, columns: readonly string[], place: Place): string {
+  const { position, sourceTime } = place;
   const { generation, lsn, ordinal } = position;
+  if (table.mirror !== null) return mirroredRowsAt(table, table.mirror, columns, position);
   const entity = table.entity ?? '';
   const list = [...new Set([...columns, 'source'])].map((name) => `"${name}"`).join(', ');
   const here = `(${generation}, ${lsn}, ${ordinal})`;
@@ -61,4 +65,20 @@ export function rowsAt(table: ComparedTable, columns: readonly string[], { posit
   if (table.name !== entity) return `(SELECT ${list} FROM metering.${entity}_history WHERE ${begun} AND ${over}) t`;
   return `(SELECT ${list} FROM metering.${entity} WHERE ${begun}
     UNION ALL SELECT ${list} FROM metering.${entity}_history WHERE ${begun} AND NOT (${over})) t`;
+}
+
+/** Nothing is held back from a mirrored table: a version is from where it was told to where the next one was. */
+function mirroredRowsAt(
+  { relation }: ComparedTable,
+  { current, history }: NonNullable<ComparedTable['mirror']>,
+  columns: readonly string[],
+  { generation, lsn, ordinal }: Position,
+): string {
+  const list = [...new Set([...columns, 'source'])].map(quoteIdentifier).join(', ');
+  const here = `(${generation}, ${lsn}, ${ordinal})`;
+  const begun = `(generation, lsn, ordinal) <= ${here}`;
+  const over = `(generation_to, lsn_to, ordinal_to) <= ${here}`;
+  if (relation === history) return `(SELECT ${list} FROM ${history} WHERE ${begun} AND ${over}) t`;
+  return `(SELECT ${list} FROM ${current} WHERE ${begun}
+    UNION ALL SELECT ${list} FROM ${history} WHERE ${begun} AND NOT (${over})) t`;
 }

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { RuleParameters } from '../../connectors/metering/rules/contract.ts';
 import { createMeteringDomain } from '../../connectors/metering/domain.ts';
 import { comparePositions } from '../../avro/position.ts';
@@ -7,11 +8,13 @@ import type { LaneEnd } from '../../connectors/sink/settings.ts';
 import { monotonicMs, pause } from '../../runtime/clock.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { createLog } from '../../runtime/log.ts';
-import { openPool, withDatabase } from '../../runtime/postgres.ts';
+import { cutClient, openPool, withDatabase } from '../../runtime/postgres.ts';
 import { createFollower } from '../../topics/follower.ts';
 import { createPrivateLanes } from '../../topics/private-lanes.ts';
 import { decodersOf, kafkaOf, registryOf } from '../connections.ts';
+import { mirrorsOf, noGenerated } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
+import { LiveMirrors } from '../sides/live-mirrors.ts';
 import { topicsOfSource } from '../sides/legs.ts';
 import { sinkLimitsOf } from '../sides/settings-of.ts';
 import type { SecondStore } from './second-store.ts';
@@ -62,9 +65,12 @@ async function buildOnce(
   const log = createLog('replay', 'fatal');
   const kafka = kafkaOf(settings, 'replay', log);
   const registry = registryOf(settings);
-  const decoders = decodersOf(settings, registry);
   const { partitions } = settings.kafka;
   const pool = openPool(store.settings, `concord replay ${store.name}`, partitions + 1);
+  const opened = new Set<pg.Client>();
+  pool.on('connect', (client) => opened.add(client)).on('remove', (client) => opened.delete(client));
+  // The tables of mirrored ones are made here as they are made in the live store: before the first record of a schema is read.
+  const mirrors = mirrorsOf(settings).length === 0 ? null : new LiveMirrors(settings, registry, pool, log);
   const report = newSinkReport();
   const sink = {
     ...topicsOfSource(settings, settings.registration.name),
@@ -73,10 +79,22 @@ async function buildOnce(
     limits: { ...sinkLimitsOf(settings), idleIntervalMs: 100 },
     ends,
   } as const;
-  const createDomain = createMeteringDomain({ source: sink.source, partitions, ruleParameters: parameters }, { log });
+  const createDomain = createMeteringDomain(
+    {
+      source: sink.source,
+      partitions,
+      ruleParameters: parameters,
+      ...(mirrors === null ? {} : { mirrors: mirrors.schemas }),
+    },
+    { log },
+  );
   const done = new AbortController();
   const stop = AbortSignal.any([done.signal, building.signal]);
   try {
+    await mirrors?.open();
+    const decoders = decodersOf(settings, registry, mirrors?.schemas ?? noGenerated, (fetch) =>
+      mirrors === null ? fetch : mirrors.through(fetch),
+    );
     const running = runSink(
       sink,
       {
@@ -94,12 +112,17 @@ async function buildOnce(
       stop,
     );
     const watched = watch(report, ends, building, stop).finally(() => done.abort());
-    await Promise.all([running.finally(() => done.abort()), watched]);
-    return await watched;
+    // Both have ended before anything is closed, whichever fails first: a sink that still stops needs its connections.
+    const [ran, seen] = await Promise.allSettled([running.finally(() => done.abort()), watched]);
+    if (ran.status === 'rejected') throw ran.reason;
+    if (seen.status === 'rejected') throw seen.reason;
+    return seen.value;
   } finally {
     done.abort();
     registry.close();
     await pool.end();
+    // The pool does not wait until they are closed, and one whose other end is silent keeps the process from ending.
+    for (const client of opened) cutClient(client);
   }
 }
 

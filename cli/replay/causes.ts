@@ -16,6 +16,8 @@ export async function causesOf(
   source: string,
   keys: readonly string[],
 ): Promise<(key: string) => string> {
+  // No rule judges a mirrored table.
+  if (table.mirror !== null) return () => unexplained;
   const identityOf = (key: string): string => identity(table, key);
   const wanted = [...new Set(keys.map(identityOf))];
   const [there, here] = await Promise.all([refusalsOf(live, source, wanted), refusalsOf(second, source, wanted)]);

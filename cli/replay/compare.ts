@@ -123,11 +123,12 @@ async function compareTable(
 
 /** `asHistory`: those that its history has, too. */
 async function columnsOf(client: pg.Client, table: ComparedTable, asHistory: boolean): Promise<readonly string[]> {
-  const names = asHistory && table.entity !== null ? [table.name, `${table.entity}_history`] : [table.name];
+  const historyOf = table.mirror?.history ?? (table.entity === null ? null : `metering.${table.entity}_history`);
+  const relations = new Set(asHistory && historyOf !== null ? [table.relation, historyOf] : [table.relation]);
   const { rows } = await client.query<{ name: string }>(
-    `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'metering' AND table_name = ANY ($1)
-     GROUP BY 1 HAVING count(*) = $2 ORDER BY 1`,
-    [[...new Set(names)], new Set(names).size],
+    `SELECT attname AS name FROM pg_attribute WHERE attrelid IN (SELECT to_regclass(name) FROM unnest($1::text[]) name)
+       AND attnum > 0 AND NOT attisdropped GROUP BY 1 HAVING count(*) = $2 ORDER BY 1`,
+    [[...relations], relations.size],
   );
   return rows.map(({ name }) => name).filter((name) => !table.without.includes(name));
 }
@@ -145,14 +146,18 @@ interface TableSql {
 
 function sqlOf(table: ComparedTable, columns: readonly string[], place: Place | null): TableSql {
   const key = keyText(table);
-  const list = columns.map(quoteIdentifier).join(', ');
+  // A mirrored table may have types that can not be hashed (json), or that say two texts are one (1.0 and 1.00).
+  const asText = table.mirror === null ? '' : '::text';
+  const names = columns.map(quoteIdentifier);
+  const list = names.map((name) => `${name}${asText}`).join(', ');
+  const shown = names.map((name) => `${name}${asText} AS ${name}`).join(', ');
   const bucket = `(hashtextextended(${key}, 0) & ${bucketCount - 1})::int`;
-  const from = `${place === null ? `metering.${table.name}` : rowsAt(table, columns, place)} WHERE source = $1`;
+  const from = `${place === null ? table.relation : rowsAt(table, columns, place)} WHERE source = $1`;
   return {
     digests: `SELECT bucket, count(*)::text AS rows, bit_xor(h)::text AS xor, sum(h)::text AS sum
       FROM (SELECT ${bucket} AS bucket, hash_record_extended(row(${list}), 0) AS h FROM ${from}) d GROUP BY bucket`,
     listing: `SELECT ${key} AS key, hash_record_extended(row(${list}), 0)::text AS h FROM ${from} AND ${bucket} = ANY ($2::int[])`,
-    rows: `SELECT to_jsonb(r) AS row FROM (SELECT ${list} FROM ${from} AND ${key} = $2) r LIMIT 2`,
+    rows: `SELECT to_jsonb(r) AS row FROM (SELECT ${shown} FROM ${from} AND ${key} = $2) r LIMIT 2`,
   };
 }
 

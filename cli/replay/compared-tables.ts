@@ -9,12 +9,16 @@ export interface ComparedTable {
   readonly without: readonly string[];
   /** Whose rows are about an entity: where its refusals are looked for. */
   readonly entity: string | null;
+  /** Where the rows are, as SQL. */
+  readonly relation: string;
+  /** Both tables of a mirrored one, as SQL; null for those that rules are about. */
+  readonly mirror: { readonly current: string; readonly history: string } | null;
 }
 
-const times = ['applied_at', 'superseded_at'];
-const position = ['generation', 'lsn', 'ordinal'];
+export const times = ['applied_at', 'superseded_at'];
+export const position = ['generation', 'lsn', 'ordinal'];
 
-export const comparedTables: readonly ComparedTable[] = [
+const ofFlows: readonly Omit<ComparedTable, 'relation' | 'mirror'>[] = [
   ...Object.values(entityTables).flatMap(({ entity, key }) => [
     { name: entity, key, without: times, entity },
     { name: `${entity}_history`, key: [...key, ...position], without: times, entity },
@@ -29,3 +33,9 @@ export const comparedTables: readonly ComparedTable[] = [
   { name: 'last_received', key: ['entity', 'entity_key', ...position], without: [], entity: null },
   { name: 'dead_letter', key: ['topic', 'partition', 'offset'], without: ['at'], entity: null },
 ];
+
+export const comparedTables: readonly ComparedTable[] = ofFlows.map((table) => ({
+  ...table,
+  relation: `metering.${table.name}`,
+  mirror: null,
+}));

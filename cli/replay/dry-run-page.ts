@@ -8,6 +8,8 @@ export interface DryRunDocument extends DryRunCounts {
   readonly unreadable: number;
   /** There was more than the limit. */
   readonly cut: boolean;
+  /** Topics of mirrored tables. */
+  readonly notJudged: readonly string[];
   readonly selected: number;
   /** Statements that emptied a table. */
   readonly truncates: number;
@@ -64,6 +66,7 @@ export function printDryRun(document: DryRunDocument): void {
     print(`${number(truncates)} TRUNCATE on these topics were left out: what came before them is told as older.`);
   }
   print('Reference data is not judged: it was taken as it was at each event.');
+  printNotJudged(document.notJudged);
   if (cut) print('There are more than --limit: the rest was left out.');
   if (interrupted) print(`Interrupted: ${number(selected - events)} of ${number(selected)} events were not judged.`);
   const tables = [...new Set([...Object.keys(inserts), ...Object.keys(deletes), ...Object.keys(updates)])];
@@ -103,6 +106,13 @@ export function printDryRun(document: DryRunDocument): void {
     print(
       'The live store lacks what these events say: somebody has changed it. Nothing was written; `concord reconcile --repair` sends the rows again.',
     );
+}
+
+export function printNotJudged(topics: readonly string[]): void {
+  if (topics.length === 0) return;
+  print(
+    `Not judged: ${topics.join(', ')}, of mirrored tables, which no rule is about. \`concord replay --into NAME\` builds and compares them, too.`,
+  );
 }
 
 function counts(of: Readonly<Record<string, number>>): string {

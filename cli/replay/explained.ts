@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { comparePositions, formatLsn, type Position } from '../../avro/position.ts';
 import { entityTables } from '../../connectors/metering/entities.ts';
 import { partitionOf } from '../../topics/partitioner.ts';
+import { quoteIdentifier } from '../../connectors/source/sql.ts';
 import type { ComparedTable } from './compared-tables.ts';
 
 /** What is no longer there, so that two stores may differ although both are right. */
@@ -25,7 +26,7 @@ export async function historyKeptFrom(live: pg.Client): Promise<ReadonlyMap<stri
 
 /** Does it explain anything of the table? Then every key that differs is looked at. */
 export function mayExplain({ firstOfLane, historyFrom }: NoLongerThere, table: ComparedTable): boolean {
-  return firstOfLane.size > 0 || historyFrom.has(historyOf(table));
+  return table.mirror === null && (firstOfLane.size > 0 || historyFrom.has(historyOf(table)));
 }
 
 /** Key → what is no longer there that explains why the stores differ in it; other keys are not in it. */
@@ -38,6 +39,7 @@ export async function explainedKeys(
   gone: NoLongerThere,
   isByRule: (key: string) => boolean,
 ): Promise<ReadonlyMap<string, string>> {
+  if (!mayExplain(gone, table)) return new Map();
   const expiredOnes = await expired(live, second, table, keys, gone, isByRule);
   return new Map([...expiredOnes, ...(await removedByRetention(live, second, table, source, keys, gone))]);
 }
@@ -153,5 +155,5 @@ async function firstPositions(live: pg.Client, laneKeys: readonly string[]): Pro
 
 /** What names a row of a table, in SQL: the same as the comparison says. */
 export function keyText({ key }: ComparedTable): string {
-  return `concat_ws('|', ${key.map((name) => `coalesce("${name}"::text, '')`).join(', ')})`;
+  return `concat_ws('|', ${key.map((name) => `coalesce(${quoteIdentifier(name)}::text, '')`).join(', ')})`;
 }

@@ -1,16 +1,19 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { Position } from '../../avro/position.ts';
-import { comparePositions } from '../../avro/position.ts';
+import { comparePositions, formatLsn } from '../../avro/position.ts';
 import type { RuleParameters } from '../../connectors/metering/rules/contract.ts';
 import type { LaneEnd } from '../../connectors/sink/settings.ts';
 import { monotonicMs, pause } from '../../runtime/clock.ts';
-import { clientConfigOf, databaseFault, withDatabase } from '../../runtime/postgres.ts';
+import { withDatabase } from '../../runtime/postgres.ts';
+import { registryOf } from '../connections.ts';
+import { type GeneratedSchemas, knownSchemas, mirrorsOf } from '../mirrors.ts';
 import { UsageError } from '../output.ts';
 import type { Settings } from '../settings.ts';
 import { type Building, buildTo, endsOf, liveEnds } from './build.ts';
 import { outcomesOf, refusalsByRule } from './causes.ts';
 import { compareStores, type TableComparison } from './compare.ts';
 import { comparableAt, newestSourceTime, type NotCompared } from './as-of-place.ts';
+import { comparedMirrors, hasExpired } from './compared-mirrors.ts';
 import { comparedTables } from './compared-tables.ts';
 import { historyKeptFrom, type NoLongerThere } from './explained.ts';
 import { type LogStarts, logStarts, positionAt } from './place-in-time.ts';
@@ -22,7 +25,9 @@ import {
   openSecondStore,
   type ReplayRun,
   type SecondStore,
+  type Until,
 } from './second-store.ts';
+import { withSnapshot } from './snapshot.ts';
 
 /** What a second store says of the live one; the document of `--json`. */
 export interface ReplayReport {
@@ -53,8 +58,8 @@ export interface IntoOptions {
   /** The text of a rules file. */
   readonly rules: string | null;
   readonly rulesFromMs: number | null;
-  /** Nothing behind it is built. */
-  readonly until: Position | null;
+  /** Nothing behind it is built. Null: what was asked for before, where that is not done yet; else where the live store is. */
+  readonly until: Until | null;
 }
 
 const lookEveryMs = 500;
@@ -74,10 +79,13 @@ export async function replayInto(
 ): Promise<ReplayReport | null> {
   const begunMs = monotonicMs();
   const rulesFrom = options.rulesFromMs === null ? null : new Date(options.rulesFromMs);
-  const run = await openSecondStore(settings, store, { rules: options.rules, rulesFrom });
+  const run = await openSecondStore(settings, store, { rules: options.rules, rulesFrom, until: options.until });
   demandSameRules(run, options);
   return withWorker(store, async () => {
-    await changeRun(store, `state = 'running'`);
+    const asked = untilOf(await findRun(settings, store), options.until);
+    // In one: killed between the two, the next call would go on to another end.
+    await changeRun(store, `state = 'running', until = $1`, [asked === null ? null : JSON.stringify(asked)]);
+    const until = asked?.position ?? null;
     const starts = await logStarts(settings);
     await beginAtLogStart(store, settings.registration.name, starts.offsets);
     const building: Building = {
@@ -87,8 +95,7 @@ export async function replayInto(
     };
     while (!signal.aborted) {
       const parameters = await rulesReached(settings, store, building);
-      const report =
-        parameters === null ? null : await toTheEnd(settings, store, parameters, options.until, starts, building);
+      const report = parameters === null ? null : await toTheEnd(settings, store, parameters, until, starts, building);
       if (report !== null) {
         const whole = {
           ...report,
@@ -102,6 +109,12 @@ export async function replayInto(
     }
     return null;
   });
+}
+
+/** Who was killed on the way to a place goes on to that place, and one that is done goes on to where it is asked to now. */
+function untilOf(run: ReplayRun | null, wanted: Until | null): Until | null {
+  if (run === null || run.state === 'done') return wanted;
+  return wanted === null || wanted.text === run.until?.text ? run.until : wanted;
 }
 
 function demandSameRules(run: ReplayRun, { rules, rulesFromMs }: IntoOptions): void {
@@ -147,6 +160,7 @@ async function toTheEnd(
   starts: LogStarts,
   building: Building,
 ): Promise<ReplayReport | null> {
+  if (until !== null) await demandNotBehind(settings, store, until);
   for (let pass = 0; pass < passesBeforeSnapshot; pass += 1) {
     const ends = cutAt(await liveEnds(settings), until);
     if (!(await buildTo(settings, store, parameters, ends, building))) return null;
@@ -160,7 +174,7 @@ async function toTheEnd(
     const { partitions } = settings.kafka;
     const gone = { ...starts, partitions, historyFrom: await historyKeptFrom(live) };
     const found = await withSnapshot(store.settings, (second) =>
-      comparedWith(live, second, settings.registration.name, gone, isWhole ? null : until, building.tell),
+      comparedWith(live, second, settings, gone, isWhole ? null : until, building.tell),
     );
     return {
       store: store.name,
@@ -175,6 +189,19 @@ async function toTheEnd(
   });
 }
 
+/** What has been built is not taken back. */
+async function demandNotBehind(settings: Settings, store: SecondStore, until: Position): Promise<void> {
+  const reached = await withDatabase(store.settings, 'concord replay', (client) =>
+    endsOf(client, settings.registration.name),
+  );
+  const end = { ...until, ordinal: 0 };
+  const isBehind = [...reached.values()].some(({ position }) => comparePositions({ ...position, ordinal: 0 }, end) > 0);
+  if (!isBehind) return;
+  throw new UsageError(
+    `${store.name} has been built further than ${formatLsn(until.lsn)} already → give one that ends there another name, or drop this one (\`concord replay drop ${store.name}\`).`,
+  );
+}
+
 type Found = Pick<
   ReplayReport,
   'verdict' | 'asOf' | 'notCompared' | 'historyFrom' | 'tables' | 'refusals' | 'outcomes'
@@ -183,16 +210,25 @@ type Found = Pick<
 async function comparedWith(
   live: pg.Client,
   second: pg.Client,
-  source: string,
+  settings: Settings,
   gone: NoLongerThere,
   until: Position | null,
   tell: (text: string) => void,
 ): Promise<Found> {
   const place = until === null ? null : { position: until, sourceTime: await newestSourceTime(second) };
+  const source = settings.registration.name;
+  const topics = mirrorsOf(settings).map(({ topic }) => topic);
+  const mirrors = await comparedMirrors(live, topics, await schemasOfMirrors(settings), gone.offsets);
+  const all = [...comparedTables, ...mirrors.tables];
   const { tables: wanted, notCompared } =
-    place === null ? { tables: comparedTables, notCompared: [] } : comparableAt(place, gone.historyFrom);
+    place === null ? { tables: all, notCompared: [] } : comparableAt(all, place, gone.historyFrom);
   const tables = await compareStores(live, second, { source, tables: wanted, gone, place }, tell);
-  const known = { asOf: placeOf(until), notCompared, historyFrom: Object.fromEntries(gone.historyFrom), tables };
+  const known = {
+    asOf: placeOf(until),
+    notCompared: [...notCompared, ...mirrors.notCompared],
+    historyFrom: Object.fromEntries(gone.historyFrom),
+    tables,
+  };
   const isSame = tables.every(({ differing, explained }) => differing === explained);
   if (place !== null) {
     const verdict = tables.length === 0 ? 'stopped' : isSame ? 'same' : 'differs';
@@ -205,8 +241,18 @@ async function comparedWith(
     ),
   );
   // Of events that have expired, the second store has no outcome.
-  const counted = gone.firstOfLane.size > 0 || Object.keys(outcomes).length === 0;
+  const hasGone = gone.firstOfLane.size > 0 || topics.some((topic) => hasExpired(topic, gone.offsets));
+  const counted = hasGone || Object.keys(outcomes).length === 0;
   return { ...known, verdict: isSame && counted ? 'same' : 'differs', refusals, outcomes };
+}
+
+async function schemasOfMirrors(settings: Settings): Promise<GeneratedSchemas> {
+  const registry = registryOf(settings);
+  try {
+    return await knownSchemas(settings, registry);
+  } finally {
+    registry.close();
+  }
 }
 
 function pairs(
@@ -246,23 +292,6 @@ async function withWorker<T>(store: SecondStore, act: () => Promise<T>): Promise
     if (rows[0]?.free !== true) throw new UsageError(`Another process builds ${store.name} just now.`);
     return act();
   });
-}
-
-async function withSnapshot<T>(
-  database: Settings['metering']['database'],
-  act: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  const client = new pg.Client(clientConfigOf(database, 'concord replay'));
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    return await act(client);
-  } catch (error) {
-    throw databaseFault(error);
-  } finally {
-    await client.end().catch(() => {});
-  }
 }
 
 function placeOf(position: Position | null): { generation: number; lsn: number } | null {

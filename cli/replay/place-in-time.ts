@@ -7,6 +7,7 @@ import type { KafkaConnection } from '../../topics/connection.ts';
 import { offsetsAt, readOffsets } from '../../topics/offsets.ts';
 import { readRanges } from '../../topics/range-reader.ts';
 import { type Decoders, decodersOf, kafkaOf, registryOf } from '../connections.ts';
+import { knownSchemas, mirrorsOf } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
 import { topicsOfSource } from '../sides/legs.ts';
 
@@ -28,7 +29,7 @@ export interface LogStarts {
   readonly offsets: ReadonlyMap<string, number>;
   /** What is built from the topics is complete from there on; null when nothing has expired. */
   readonly completeFrom: Position | null;
-  /** Lane → the first event that is still there of it, where something before it has expired. */
+  /** Lane → the first event that is still there of it, where something before it has expired. Mirrored tables are not of them. */
   readonly firstOfLane: ReadonlyMap<number, Position>;
 }
 
@@ -40,7 +41,9 @@ export async function logStarts(settings: Settings): Promise<LogStarts> {
     const late = new Map([...offsets].filter(([, earliest]) => earliest > 0));
     const firsts = late.size === 0 ? new Map<string, Position>() : await firstPositions(kafka, decoders, topics, late);
     const firstOfLane = new Map<number, Position>();
+    const mirrored = new Set(mirrorsOf(settings).map(({ topic }) => topic));
     for (const [name, first] of firsts) {
+      if (mirrored.has(name.slice(0, name.lastIndexOf('/')))) continue;
       const lane = Number(name.slice(name.lastIndexOf('/') + 1));
       const known = firstOfLane.get(lane);
       if (known === undefined || comparePositions(known, first) < 0) firstOfLane.set(lane, first);
@@ -91,7 +94,7 @@ async function withKafka<T>(
   const { laneTopics, receiptTopics, referenceTopics } = topicsOfSource(settings, settings.registration.name);
   const topics = [...laneTopics.filter((topic) => !receiptTopics.includes(topic)), ...referenceTopics];
   try {
-    return await act(kafka, decodersOf(settings, registry), topics);
+    return await act(kafka, decodersOf(settings, registry, await knownSchemas(settings, registry)), topics);
   } finally {
     registry.close();
   }

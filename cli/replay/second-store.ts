@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { migrateMetering } from '../../connectors/metering/migrate.ts';
+import type { Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import { createLog } from '../../runtime/log.ts';
 import { Fault } from '../../runtime/fault.ts';
@@ -19,6 +20,12 @@ export interface SecondStore {
 
 export type ReplayState = 'running' | 'paused' | 'done';
 
+/** Where building ends, as it was written, and which place that was when it was written: an hour later `2h` is another one. */
+export interface Until {
+  readonly text: string;
+  readonly position: Position;
+}
+
 /** What the second store says of itself. */
 export interface ReplayRun {
   readonly name: string;
@@ -33,6 +40,8 @@ export interface ReplayRun {
   readonly rulesPosition: { readonly generation: number; readonly lsn: number } | null;
   /** The rules of the file are in force. */
   readonly rulesReached: boolean;
+  /** Where it is to end; null for where the live store is. */
+  readonly until: Until | null;
   /** The last comparison, as it was printed. */
   readonly report: unknown;
   readonly reportedAt: Date | null;
@@ -59,7 +68,7 @@ function prefixOf(url: URL): string {
 }
 
 const runColumns = `name, source, state, begun_at AS "begunAt", rules, rules_from AS "rulesFrom", rules_position AS "rulesPosition",
-  rules_reached AS "rulesReached", report, reported_at AS "reportedAt"`;
+  rules_reached AS "rulesReached", to_jsonb(run) -> 'until' AS until, report, reported_at AS "reportedAt"`;
 
 /**
  * Makes the database, its definition and its schema, as far as they are not there. Killed anywhere, the same again goes on:
@@ -68,7 +77,7 @@ const runColumns = `name, source, state, begun_at AS "begunAt", rules, rules_fro
 export async function openSecondStore(
   settings: Settings,
   store: SecondStore,
-  wanted: Pick<ReplayRun, 'rules' | 'rulesFrom'>,
+  wanted: Pick<ReplayRun, 'rules' | 'rulesFrom' | 'until'>,
 ): Promise<ReplayRun> {
   await withDatabase(settings.metering.database, applicationName, async (client) => {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [store.database]);
@@ -76,17 +85,22 @@ export async function openSecondStore(
   });
   const run = await withDatabase(store.settings, applicationName, async (client) => {
     const known = await readRun(client);
-    if (known !== null) return known;
+    if (known !== null) {
+      // One that was begun before this column was there.
+      await client.query('ALTER TABLE replay.run ADD COLUMN IF NOT EXISTS until jsonb');
+      return known;
+    }
     const { rows } = await client.query(`SELECT FROM pg_namespace WHERE nspname = 'metering'`);
     if (rows.length > 0)
       throw new UsageError(`The database ${store.database} is there, and is no second store. Choose another name.`);
     await client.query('BEGIN');
     await client.query(definitionSql);
-    await client.query('INSERT INTO replay.run (name, source, rules, rules_from) VALUES ($1, $2, $3, $4)', [
+    await client.query('INSERT INTO replay.run (name, source, rules, rules_from, until) VALUES ($1, $2, $3, $4, $5)', [
       store.name,
       settings.registration.name,
       wanted.rules,
       wanted.rulesFrom,
+      wanted.until === null ? null : JSON.stringify(wanted.until),
     ]);
     await client.query('COMMIT');
     return readRun(client);
@@ -110,6 +124,7 @@ CREATE TABLE replay.run (
   rules_from timestamptz,
   rules_position jsonb,
   rules_reached boolean NOT NULL DEFAULT false,
+  until jsonb,
   report json,
   reported_at timestamptz
 )`;

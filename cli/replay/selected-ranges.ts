@@ -2,14 +2,20 @@ import type { KafkaConnection } from '../../topics/connection.ts';
 import { offsetsAt, readOffsets } from '../../topics/offsets.ts';
 import type { PartitionRange } from '../../topics/range-reader.ts';
 import { UsageError } from '../output.ts';
+import { mirrorsOf } from '../mirrors.ts';
 import type { Settings } from '../settings.ts';
 import { topicsOfSource } from '../sides/legs.ts';
 import type { Selection } from './selection.ts';
 
-/** Topics of which events can be selected: reference data is judged by no rule, receipts by none either. */
+/** Topics of which events can be selected: no rule judges reference data, receipts and mirrored tables. */
 export function judgedTopics(settings: Settings): readonly string[] {
   const { laneTopics, receiptTopics } = topicsOfSource(settings, settings.registration.name);
-  return laneTopics.filter((topic) => !receiptTopics.includes(topic));
+  const others = new Set([...receiptTopics, ...mirroredTopics(settings)]);
+  return laneTopics.filter((topic) => !others.has(topic));
+}
+
+export function mirroredTopics(settings: Settings): readonly string[] {
+  return mirrorsOf(settings).map(({ topic }) => topic);
 }
 
 /** Everything that is there now. */

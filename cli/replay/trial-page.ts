@@ -1,12 +1,15 @@
 import { formatLsn } from '../../avro/position.ts';
 import { print, printTable } from '../output.ts';
 import { shown, shownKey } from '../shown.ts';
+import { printNotJudged } from './dry-run-page.ts';
 import type { Both, TrialCounts } from './trial-tally.ts';
 
 /** With what was found while reading. */
 export interface TrialDocument extends TrialCounts {
   readonly unreadable: number;
   readonly cut: boolean;
+  /** Topics of mirrored tables. */
+  readonly notJudged: readonly string[];
   /** What was before it has expired from some topics; null when everything was there. */
   readonly completeFrom: { readonly generation: number; readonly lsn: number } | null;
 }
@@ -65,6 +68,7 @@ export function printTrial(document: TrialDocument, file: string): void {
     );
   }
   if (unreadable > 0) print(`${number(unreadable)} records can not be decoded: \`concord dead-letters list\`.`);
+  printNotJudged(document.notJudged);
   if (cut) print('There are more events than --limit: the rest was left out.');
   if (interrupted) print(`Interrupted: only ${number(events)} events were judged.`);
   print(

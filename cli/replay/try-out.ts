@@ -14,7 +14,7 @@ import { logStarts } from './place-in-time.ts';
 import { readRulesFile, rulesWith } from './rules-file.ts';
 import { tryRules } from './rules-trial.ts';
 import { type SelectedEvents, withSelected } from './selected-events.ts';
-import { judgedTopics } from './selected-ranges.ts';
+import { judgedTopics, mirroredTopics } from './selected-ranges.ts';
 import { type SelectionOptions, selectionOf } from './selection.ts';
 import { isSameByBoth, maskedTrial, printTrial } from './trial-page.ts';
 
@@ -46,6 +46,12 @@ export async function tryOut(settings: Settings, options: TryOutOptions): Promis
   const rules = options.rules === undefined ? null : rulesWith(settings.metering.rules, readRulesFile(options.rules));
   const max = options.limit === undefined ? Number.MAX_SAFE_INTEGER : Number(options.limit);
   if (!Number.isInteger(max) || max < 1) throw new UsageError(`--limit ${options.limit} is no number of events.`);
+  for (const topic of options.topic ?? []) {
+    if (!mirroredTopics(settings).includes(topic)) continue;
+    throw new UsageError(
+      `${topic} is of a table that is mirrored: no rule judges it, so there is nothing to try out → \`concord reconcile\` compares the table with its source, \`concord replay --into NAME\` builds it anew.`,
+    );
+  }
   const selection = selectionOf(options, judgedTopics(settings), nowMs());
   const { registration: progress } = await readProgress(settings, createLog('replay', 'fatal'));
   const line = new ProgressLine(options.json === true);
@@ -74,6 +80,7 @@ async function againstStore(
     selected: events.count,
     unreadable: events.unreadable,
     cut: events.cut,
+    notJudged: mirroredTopics(settings),
     truncates: new Set(events.truncates.map(({ event }) => `${event.source.generation}/${event.source.lsn}`)).size,
   };
   const seen = maskedDryRun(document, options.reveal === true);
@@ -92,7 +99,13 @@ async function byRules(
   const counts = await tryRules(settings, events, rules, moment, (text) => line.tell(text), signal);
   line.clear();
   const place = completeFrom === null ? null : { generation: completeFrom.generation, lsn: completeFrom.lsn };
-  const document = { ...counts, unreadable: events.unreadable, cut: events.cut, completeFrom: place };
+  const document = {
+    ...counts,
+    unreadable: events.unreadable,
+    cut: events.cut,
+    notJudged: mirroredTopics(settings),
+    completeFrom: place,
+  };
   const seen = maskedTrial(document, options.reveal === true);
   if (options.json === true) printJson(seen);
   else printTrial(seen, options.rules ?? '');

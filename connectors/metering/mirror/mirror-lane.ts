@@ -18,7 +18,7 @@ export function withMirrors(domain: LaneDomain, schemas: MirrorSchemas, owner: M
 
   async function tableOf(client: ClientBase, topic: string): Promise<MirrorTable> {
     if (!prepared.has(client)) {
-      await client.query(sessionSettings);
+      await client.query(mirrorSession);
       prepared.add(client);
     }
     const known = tables.get(topic);
@@ -81,5 +81,5 @@ export function withMirrors(domain: LaneDomain, schemas: MirrorSchemas, owner: M
 }
 
 /** Under which texts mean the same here as in the source's sessions. */
-const sessionSettings = `SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; SET lc_monetary = 'C';
+export const mirrorSession = `SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; SET lc_monetary = 'C';
   SET extra_float_digits = 3; SET bytea_output = hex; SET xmloption = content; SET search_path = public`;

@@ -1,0 +1,19 @@
+import pg from 'pg';
+import { mirrorSession } from '../../connectors/metering/mirror/mirror-lane.ts';
+import { clientConfigOf, type DatabaseSettings, databaseFault, endClient } from '../../runtime/postgres.ts';
+
+/** Reads a store as it is at one moment, with the session in which the texts of both stores mean the same. */
+export async function withSnapshot<T>(database: DatabaseSettings, act: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(clientConfigOf(database, 'concord replay'));
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query(mirrorSession);
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    return await act(client);
+  } catch (error) {
+    throw databaseFault(error);
+  } finally {
+    await endClient(client);
+  }
+}
