@@ -10,6 +10,7 @@ import { untilEverythingIsThrough, untilReferenceDataArrived } from '../test/agr
 import { AwayProxy } from '../test/away-proxy.fixture.ts';
 import { createHelpers, insertPoints, insertReferenceData } from '../test/registration-rows.fixture.ts';
 import { count, Rig, until } from '../test/rig.fixture.ts';
+import { SilentProxy } from '../test/silent-proxy.fixture.ts';
 import { performed } from './perform.fixture.ts';
 import type { ReplayReport } from './replay/into.ts';
 
@@ -36,7 +37,7 @@ describe('the building of a second store', () => {
   });
 
   afterAll(async () => {
-    for (const name of ['resumed', 'again', 'away'])
+    for (const name of ['resumed', 'again', 'away', 'silent'])
       await performed('replay', 'drop', name, '--config', rig.configurationFile);
     await rig.stop();
     rmSync(directory, { recursive: true });
@@ -95,25 +96,23 @@ describe('the building of a second store', () => {
     },
   );
 
-  test('ends with exit code 1 when PostgreSQL vanishes while the stores are compared', async () => {
-    const { hostname, port } = new URL(rig.meteringUrl);
-    const proxy = await AwayProxy.open(hostname, Number(port));
-    const configuration = path.join(directory, 'concord.yaml');
+  /** A build through a proxy before PostgreSQL, which waits in the middle of its comparison until `holder` lets go. */
+  async function comparing(name: string, through: (url: string) => string): Promise<Comparing> {
+    const configuration = path.join(directory, `${name}.yaml`);
     writeFileSync(
       configuration,
-      readFileSync(rig.configurationFile, 'utf8').replaceAll(rig.meteringUrl, proxy.through(rig.meteringUrl)),
+      readFileSync(rig.configurationFile, 'utf8').replaceAll(rig.meteringUrl, through(rig.meteringUrl)),
     );
-    // What is compared first waits for it.
     const holder = await connectedTo(rig.meteringUrl, '');
     await holder.query('BEGIN; LOCK TABLE metering.participant');
-    const child = spawned(configuration, '--into', 'away');
+    const child = spawned(configuration, '--into', name);
     let said = '';
     child.stderr?.on('data', (bytes: Buffer) => {
       said += bytes.toString();
     });
     const ended = once(child, 'exit');
     await until(
-      'the comparison has begun',
+      'the comparison waits',
       () =>
         count(
           rig.metering,
@@ -122,10 +121,35 @@ describe('the building of a second store', () => {
         ),
       (found) => found > 0,
     );
+    return { holder, ended, said: () => said };
+  }
+
+  test('ends with exit code 1 when PostgreSQL vanishes while the stores are compared', async () => {
+    const { hostname, port } = new URL(rig.meteringUrl);
+    const proxy = await AwayProxy.open(hostname, Number(port));
+    const { holder, ended, said } = await comparing('away', (url) => proxy.through(url));
     proxy.goAway();
     expect(await ended).toEqual([1, null]);
-    expect(said).toContain('DATABASE_UNAVAILABLE');
+    expect(said()).toContain('DATABASE_UNAVAILABLE');
+    await holder.end();
+    await proxy.close();
+  });
+
+  test('ends with exit code 1 when the comparison fails while the second store has fallen silent', async () => {
+    const proxy = await SilentProxy.open(rig.meteringUrl);
+    const { holder, ended, said } = await comparing('silent', (url) => proxy.through(url));
+    expect(proxy.silence((greeting) => greeting.includes('_replay_silent'))).toBeGreaterThan(0);
+    await holder.query('ALTER TABLE metering.participant RENAME TO other; COMMIT');
+    expect(await ended).toEqual([1, null]);
+    expect(said()).toContain('DATABASE_ERROR');
+    await holder.query('ALTER TABLE metering.other RENAME TO participant');
     await holder.end();
     await proxy.close();
   });
 });
+
+interface Comparing {
+  readonly holder: pg.Client;
+  readonly ended: Promise<unknown>;
+  readonly said: () => string;
+}

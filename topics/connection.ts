@@ -36,7 +36,7 @@ export interface KafkaConnection {
 /** One kafkajs client with sockets of its own. */
 export interface KafkaClient {
   readonly kafka: Kafka;
-  /** Cuts every connection at once. kafkajs' own way out waits for answers that a hanging broker never sends. */
+  /** Cuts every connection at once, and for good. kafkajs' own way out waits for answers that a hanging broker never sends. */
   destroy(): void;
 }
 
@@ -56,6 +56,7 @@ export function prepareKafka(settings: KafkaSettings, log: Logger): KafkaConnect
 
 function openClient(settings: KafkaSettings, log: Logger): KafkaClient {
   const sockets = new Set<Socket>();
+  let isDestroyed = false;
   const configuration: KafkaConfig = {
     brokers: [...settings.brokers],
     clientId: settings.clientId,
@@ -76,6 +77,8 @@ function openClient(settings: KafkaSettings, log: Logger): KafkaClient {
       socket.setNoDelay(true);
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
+      // What kafkajs still tries in the background opens connections again, which nobody would close: the process could not end.
+      if (isDestroyed) socket.destroy(closedByUs());
       return socket;
     },
   };
@@ -87,10 +90,15 @@ function openClient(settings: KafkaSettings, log: Logger): KafkaClient {
   return {
     kafka: new Kafka(configuration),
     destroy: () => {
-      // The error makes kafkajs reject what it still waits for; a plain close it would not notice for 10 seconds.
-      for (const socket of sockets) socket.destroy(new Error('closed by us'));
+      isDestroyed = true;
+      for (const socket of sockets) socket.destroy(closedByUs());
     },
   };
+}
+
+/** The error makes kafkajs reject what it still waits for; a plain close it would not notice for 10 seconds. */
+function closedByUs(): Error {
+  return new Error('closed by us');
 }
 
 function saslOf(sasl: NonNullable<KafkaSettings['sasl']>): NonNullable<KafkaConfig['sasl']> {
