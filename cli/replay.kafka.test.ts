@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { untilEverythingIsThrough, untilReferenceDataArrived } from '../test/agreement.fixture.ts';
@@ -14,6 +13,7 @@ import {
   insertReferenceData,
 } from '../test/registration-rows.fixture.ts';
 import { count, Rig, until } from '../test/rig.fixture.ts';
+import { liveTraces } from './live-traces.fixture.ts';
 import { performed } from './perform.fixture.ts';
 import type { DryRunDocument } from './replay/dry-run-page.ts';
 import type { ReplayReport } from './replay/into.ts';
@@ -66,24 +66,6 @@ describe('a second store', () => {
     return { status: code, stdout: out, stderr: err, report: (out === '' ? null : JSON.parse(out)) as ReplayReport };
   }
 
-  /** Everything of the live side that a replay might touch by mistake. */
-  async function liveTraces(): Promise<unknown> {
-    const admin = new Kafka({ brokers: kafkaBrokers.split(','), logLevel: logLevel.NOTHING }).admin();
-    await admin.connect();
-    const offsets = await admin.fetchOffsets({ groupId: `concord-${rig.registrationPrefix}-sink` });
-    const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId).toSorted();
-    const letters = await admin.fetchTopicOffsets('concord.dead-letter');
-    await admin.disconnect();
-    const { rows: positions } = await rig.metering.query(
-      'SELECT * FROM metering.applied_position ORDER BY source, lane',
-    );
-    const { rows: applied } = await rig.metering.query('SELECT * FROM metering.applied_offset ORDER BY 1, 2, 3');
-    const { rows: outcomes } = await rig.metering.query('SELECT * FROM metering.outcome ORDER BY 1, 2, 3, 4');
-    const { rows: receipts } = await rig.metering.query('SELECT * FROM metering.receipt ORDER BY 1, 2, 3');
-    const { rows: slots } = await rig.metering.query('SELECT slot_name, database FROM pg_replication_slots ORDER BY 1');
-    return { offsets, groups, letters, positions, applied, outcomes, receipts, slots };
-  }
-
   test('is the same as the live one, row for row, and leaves no trace on the live side', async () => {
     await rig.kill('metering');
     // What the live store has not applied must not be in the second one, although the topics have it.
@@ -96,7 +78,7 @@ describe('a second store', () => {
       () => performed(...tail, '--config', rig.configurationFile),
       ({ out }) => out.includes('"opt_out":true'),
     );
-    const before = await liveTraces();
+    const before = await liveTraces(rig, kafkaBrokers);
     const { status, report, stderr } = await replay('--into', 'first');
     expect(stderr).toBe('');
     expect(report.tables.filter(({ differing }) => differing > 0)).toEqual([]);
@@ -108,7 +90,7 @@ describe('a second store', () => {
     expect(rows['metering_point']).toBeGreaterThanOrEqual(200);
     expect(rows['rejection']).toBeGreaterThan(3);
     expect(rows['appointment_history']).toBeGreaterThan(20);
-    expect(await liveTraces()).toEqual(before);
+    expect(await liveTraces(rig, kafkaBrokers)).toEqual(before);
     rig.start('metering');
     await untilEverythingIsThrough(rig);
   });

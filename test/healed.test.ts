@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { compareTable, untilEverythingIsThrough, untilReferenceDataArrived } from './agreement.fixture.ts';
+import { loseSlot } from './lost-slot.fixture.ts';
 import { createHelpers, insertAppointments, insertPoints, insertReferenceData } from './registration-rows.fixture.ts';
 import { count, Rig, until } from './rig.fixture.ts';
 
@@ -20,14 +21,7 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 
 test('after a slot was dropped the source stands still, and once it is healed the store equals the database, deletes included', async () => {
-  await rig.kill('registration');
-  const slot = [rig.registrationPrefix];
-  await until(
-    'nobody streams',
-    () => count(rig.registration, 'SELECT count(*) FROM pg_replication_slots WHERE slot_name = $1 AND active', slot),
-    (active) => active === 0,
-  );
-  await rig.registration.query('SELECT pg_drop_replication_slot($1)', slot);
+  await loseSlot(rig);
   await rig.registration.query(`DELETE FROM registration.appointment WHERE appointment_id <= 50;
     DELETE FROM registration.metering_point WHERE mpan_core IN (SELECT mpan(n) FROM generate_series(1, 40) n);
     UPDATE registration.metering_point SET supplier_mpid = 'SUPB' WHERE mpan_core IN (SELECT mpan(n) FROM generate_series(60, 90) n);

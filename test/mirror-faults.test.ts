@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { untilEverythingIsThrough } from './agreement.fixture.ts';
+import { loseSlot } from './lost-slot.fixture.ts';
 import { createHelpers, insertReferenceData } from './registration-rows.fixture.ts';
 import { count, Rig, type Side, until } from './rig.fixture.ts';
 import { findDisorder, readTopics } from './topic-reader.fixture.ts';
@@ -88,14 +89,7 @@ describe('a mirrored table', () => {
   }
 
   test('is healed after a gap: what was deleted, changed and inserted in the gap is so in the store', async () => {
-    await rig.kill('registration');
-    const slot = [rig.registrationPrefix];
-    await until(
-      'nobody streams',
-      () => count(rig.registration, 'SELECT count(*) FROM pg_replication_slots WHERE slot_name = $1 AND active', slot),
-      (active) => active === 0,
-    );
-    await rig.registration.query('SELECT pg_drop_replication_slot($1)', slot);
+    await loseSlot(rig);
     await sql(`DELETE FROM sales.orders WHERE id BETWEEN 1 AND 60; UPDATE sales.orders SET note = 'gap' WHERE id BETWEEN 100 AND 120;
       INSERT INTO sales.orders (id, note) VALUES (900000, 'gap'); UPDATE sales.orders SET id = 900001 WHERE id = 130`);
     const healed = await rig.command('snapshot', '--heal', rig.registrationPrefix, '--json');
