@@ -21,7 +21,7 @@ import { createFollower } from '../../topics/follower.ts';
 import { scanPartition } from '../../topics/partition-scan.ts';
 import { openPublisher } from '../../topics/publisher.ts';
 import { createSubscriber } from '../../topics/subscriber.ts';
-import { catalogueOf, decodersOf, kafkaOf, registryOf, schemasOf } from '../connections.ts';
+import { catalogueOf, type Decoders, decodersOf, kafkaOf, registryOf, schemasOf } from '../connections.ts';
 import { type GeneratedSchemas, mirrorsOf, noGenerated } from '../mirrors.ts';
 import { readProgressOf } from '../progress.ts';
 import type { Settings } from '../settings.ts';
@@ -118,6 +118,7 @@ export function sinkLeg(
         const decoders = decodersOf(settings, registry, mirrors?.schemas ?? noGenerated, (fetch) =>
           mirrors === null ? fetch : mirrors.through(fetch),
         );
+        await fetchRegistered(settings, sink, registry, decoders);
         await runSink(
           sink,
           {
@@ -140,6 +141,25 @@ export function sinkLeg(
       }
     },
   };
+}
+
+/**
+ * What is registered by now is fetched before anything is read: a topic may bring its first record while the registry is away.
+ * The schemas of mirrored tables come with their records, because the store follows each of them.
+ */
+async function fetchRegistered(
+  settings: Settings,
+  { laneTopics, referenceTopics, progressTopic }: SinkSettings,
+  registry: SchemaRegistry,
+  { event, progress }: Decoders,
+): Promise<void> {
+  const mirrored = new Set(mirrorsOf(settings).map(({ topic }) => topic));
+  const fetchOf = async (decoder: Decoders[keyof Decoders], topic: string): Promise<void> => {
+    const versions = await registry.versions(subjectOf(topic));
+    await decoder.prepare(versions.map(({ id }) => id));
+  };
+  const topics = [...laneTopics, ...referenceTopics].filter((topic) => !mirrored.has(topic));
+  await Promise.all([fetchOf(progress, progressTopic), ...topics.map((topic) => fetchOf(event, topic))]);
 }
 
 /** What a sink reads of a source, from the catalogue. */
