@@ -62,8 +62,10 @@ describe('reconcile gives a row that', () => {
     const subject = `${rig.registrationPrefix}.metering-point-value`;
     const answer = await fetch(`${registry.url}/subjects/${subject}/versions/latest`);
     const { id } = (await answer.json()) as { id: number };
-    // For a while the metering side is told that there is no such schema.
+    // For a while the metering side, which asks when it starts, is told that there is no such schema.
+    await rig.kill('metering');
     registry.hidden.add(id);
+    rig.start('metering');
     await insertPoints(rig.registration, 1, 2);
     await until(
       'both are set aside',
