@@ -24,24 +24,17 @@ const rememberedMax = 100_000;
  * become visible later (protocol P4): a chunk's snapshot must see all of these (P11).
  */
 export class XidLog {
-  readonly #streamed = new Set<number>();
+  /** In the order of their commits. Not a set: taking its oldest out again and again leaves holes, each passed every time. */
+  #streamed: number[] = [];
 
   add(xid: number): void {
-    this.#streamed.add(xid);
-    if (this.#streamed.size <= rememberedMax) return;
-    // The oldest one: a set keeps the order of insertion.
-    for (const oldest of this.#streamed) {
-      this.#streamed.delete(oldest);
-      break;
-    }
+    this.#streamed.push(xid);
+    if (this.#streamed.length >= 2 * rememberedMax) this.#streamed = this.#streamed.slice(rememberedMax);
   }
 
   /** A streamed transaction that the snapshot does not see, or null. Forgets those that every later snapshot sees. */
   invisibleIn(snapshot: DatabaseSnapshot): number | null {
-    for (const xid of this.#streamed) {
-      if (xid < snapshot.xmin) this.#streamed.delete(xid);
-      else if (xid >= snapshot.xmax || snapshot.inProgress.has(xid)) return xid;
-    }
-    return null;
+    this.#streamed = this.#streamed.filter((xid) => xid >= snapshot.xmin);
+    return this.#streamed.find((xid) => xid >= snapshot.xmax || snapshot.inProgress.has(xid)) ?? null;
   }
 }
