@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { afterAll, describe, expect, it } from 'vitest';
 import { performed } from './perform.fixture.ts';
-import { createProgram } from './program.ts';
+import { createProgram, programFor } from './program.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'concord-cli-'));
 const badFile = path.join(directory, 'bad.yaml');
@@ -19,7 +19,8 @@ function commands(command: Command, words: readonly string[] = []): [words: stri
   return [[words.join(' '), command], ...command.commands.flatMap((one) => commands(one, [...words, one.name()]))];
 }
 
-const all = commands(createProgram());
+const whole = await createProgram();
+const all = commands(whole);
 
 describe('--help', () => {
   it('of every command is as it was', () => {
@@ -44,6 +45,13 @@ describe('--help', () => {
     },
   );
 });
+
+it.each(whole.commands.map((command) => command.name()))(
+  '%s is found by its name, and is all that is loaded',
+  async (name) => {
+    expect((await programFor([name, '--json'])).commands.map((command) => command.name())).toEqual([name]);
+  },
+);
 
 describe('bad usage is exit code 2, with nothing on standard output', () => {
   it.each([
