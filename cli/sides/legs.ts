@@ -17,6 +17,7 @@ import { Fault } from '../../runtime/fault.ts';
 import { clientConfigOf, type DatabaseSettings } from '../../runtime/postgres.ts';
 import { subjectOf, type TopicDefinition } from '../../topics/catalogue.ts';
 import { createDeadLetterSender } from '../../topics/dead-letter.ts';
+import { deletingRecords } from '../../topics/delete-records.ts';
 import { createFollower } from '../../topics/follower.ts';
 import { scanPartition } from '../../topics/partition-scan.ts';
 import { openPublisher } from '../../topics/publisher.ts';
@@ -77,6 +78,7 @@ export function sourceLeg(
           openPublisher: () => openPublisher(kafka, { transactionalId: source.transactionalId }),
           readProgress: () => readProgressOf(source.name, kafka, decoder),
           readParked: (from, to, take) => scanPartition(kafka, source.parkedTopic ?? '', from, to, take),
+          deleteRecords: deletingRecords(kafka),
           encodeProgress: (record) =>
             encodeEvent(schemaOf(source.progressTopic), schemaIdOf(source.progressTopic), record),
           schemaIdOf,

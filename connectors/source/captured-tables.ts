@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { formatLsn, type Position } from '../../avro/position.ts';
+import { partitionName } from '../../avro/progress.ts';
 import { nowMicros } from '../../runtime/clock.ts';
 import type { TableRoute } from './contract.ts';
 import type { Coverage } from './coverage.ts';
@@ -123,6 +124,8 @@ export class CapturedTables {
       changes: 0,
       bytes: 0,
       released: 0,
+      // What is sent and not committed yet lies beyond it.
+      from: this.#parts.report.nextOffsets[partitionName(this.#partition?.topic ?? '', 0)] ?? 0,
       next: null,
     };
     coverage.parked[table] = entry;

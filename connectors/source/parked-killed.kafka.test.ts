@@ -88,6 +88,7 @@ test('after all the kills each change is on its topic once, in the order of its 
   expect(wrong).toEqual([]);
   const progress = await stage.progress();
   expect(progress?.parkedTables).toEqual([]);
+  expect((await stage.records('parked')).flat()).toEqual([]);
   expect(progress?.captured[`${stage.settings.name}.metering-point`]).toBe(events.length);
   // Whatever is told keeps the transaction that made it: what a snapshot sees is decided by that.
   const { rows } = await stage.client.query<{ xid: string }>(

@@ -21,6 +21,8 @@ export interface ParkedTable {
   bytes: number;
   /** Of `changes`, those that are told already. */
   released: number;
+  /** None of its records lies below this offset of the parked topic; absent in what older versions have parked. */
+  readonly from?: number;
   /** Where on the parked topic a release goes on, and where the shape stands that holds there; null before it begins. */
   next: { readonly offset: number; readonly relationOffset: number } | null;
 }

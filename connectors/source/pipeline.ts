@@ -24,6 +24,7 @@ import { Snapshots } from './snapshot.ts';
 import { type LookAtMirrors, watchTables } from './table-watch.ts';
 import { TableWishes } from './table-wishes.ts';
 import { runTogether } from './together.ts';
+import type { DeleteRecords } from './told-records.ts';
 import { partitionsOf } from './topic-partitions.ts';
 import { TransactionGatherer } from './transactions.ts';
 import { WalStream } from './wal-stream.ts';
@@ -37,6 +38,7 @@ export interface SourceDependencies {
   /** The last committed progress record, read up to the real high watermark (P6); called after fencing. */
   readonly readProgress: () => Promise<ProgressRecord | null>;
   readonly readParked: ReadParked;
+  readonly deleteRecords: DeleteRecords;
   readonly encodeProgress: (record: ProgressRecord) => Buffer;
   readonly schemaOf: (topic: string) => RecordSchema;
   readonly schemaIdOf: (topic: string) => number;
@@ -90,9 +92,23 @@ export async function runSource(
     const snapshots = new Snapshots({ database, context, coverage, streamed, report, log, tables, capture });
     const marks = new ReleaseMarks();
     capture.onRelease(marks.reached);
-    const { readParked } = deps;
+    const { readParked, deleteRecords } = deps;
     const wishes = new TableWishes(
-      { database, context, coverage, streamed, report, log, tables, capture, gatherer, shapes, marks, readParked },
+      {
+        database,
+        context,
+        coverage,
+        streamed,
+        report,
+        log,
+        tables,
+        capture,
+        gatherer,
+        shapes,
+        marks,
+        readParked,
+        deleteRecords,
+      },
       capture,
     );
     const stream = new WalStream(

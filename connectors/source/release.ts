@@ -16,6 +16,7 @@ import { tableName } from './route-columns.ts';
 import { readShape, type ShapeBook } from './shape-book.ts';
 import type { SnapshotParts } from './snapshot-parts.ts';
 import { judgeShape, type TableShape } from './shape-judgement.ts';
+import type { DeleteRecords } from './told-records.ts';
 import type { TransactionGatherer } from './transactions.ts';
 
 export interface ReleaseParts extends SnapshotParts {
@@ -23,6 +24,7 @@ export interface ReleaseParts extends SnapshotParts {
   readonly shapes: ShapeBook;
   readonly marks: ReleaseMarks;
   readonly readParked: ReadParked;
+  readonly deleteRecords: DeleteRecords;
 }
 
 /** What comes while a release ends is kept in memory up to so many bytes, and told up to so many transactions. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { partitionName } from '../../avro/progress.ts';
+import { Fault } from '../../runtime/fault.ts';
 import { replayed, wished } from './parked.fixture.ts';
 import { currentLsn, openStage, type RunningSource, type SourceStage, startSource } from './source.fixture.ts';
 
@@ -280,6 +281,46 @@ describe('a table that is paused', () => {
   });
 
   test('is not paused when it is resumed without having been', async () => {
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    expect(await differences(['gsp_group'])).toEqual([]);
+  });
+
+  test('leaves nothing on the parked topic once it is told, and what another table keeps there stays', async () => {
+    const appointment = 'registration.appointment';
+    const kept = async (): Promise<string[]> => (await stage.records('parked')).flat().map(({ key }) => String(key));
+    expect(await kept()).toEqual([]);
+    await wished(stage, point, 'pause');
+    await update('before', 1, 1);
+    await caughtUp();
+    await wished(stage, appointment, 'pause');
+    await query(`UPDATE ${appointment} SET reason = 'waits'`);
+    await update('after', 1, 1);
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    const left = await kept();
+    expect(left[0]).toBe(appointment);
+    expect(left.filter((key) => key.startsWith(point)).length).toBeLessThan(4);
+    // Asked again, there is nothing more to delete.
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    expect(await kept()).toEqual(left);
+    expect(await wished(stage, appointment, 'resume')).toMatchObject({ state: 'done' });
+    expect(await kept()).toEqual([]);
+    const { rows } = await replayed(stage, ['appointment.mss'], 'appointment_id');
+    expect([...rows.values()].map((row) => row['reason'])).toEqual(['waits', 'waits', 'waits', 'waits']);
+    expect(await differences(['gsp_group'])).toEqual([]);
+  });
+
+  test('is told as usual where the parked topic can not be cleared, and the next start clears it', async () => {
+    await source.stop();
+    const refused = new Fault('refused', 'KAFKA_REFUSED', 'An ACL is wrong.', {});
+    source = await startSource(stage, { deleteRecords: () => Promise.reject(refused) });
+    await wished(stage, point, 'pause');
+    await update('cleared', 1, 3);
+    expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
+    expect((await stage.records('parked')).flat()).toHaveLength(2);
+    await source.stop();
+    source = await startSource(stage);
+    await wished(stage, point, 'pause');
+    expect((await stage.records('parked')).flat()).toEqual([]);
     expect(await wished(stage, point, 'resume')).toMatchObject({ state: 'done' });
     expect(await differences(['gsp_group'])).toEqual([]);
   });

@@ -8,6 +8,7 @@ import { createRegistrationSchema } from '../registration/schema.ts';
 import { registrationRoutes } from '../registration/routes.ts';
 import type { FetchedRecord } from '../../topics/contract.ts';
 import { Condition, freshTopics, quiet, readAll, type TestTopics } from '../../topics/kafka.fixture.ts';
+import { deletingRecords } from '../../topics/delete-records.ts';
 import { readLastRecords } from '../../topics/last-record.ts';
 import { scanPartition } from '../../topics/partition-scan.ts';
 import { openPublisher } from '../../topics/publisher.ts';
@@ -164,6 +165,7 @@ export function dependenciesOf(
     openPublisher: () => openPublisher(connection, { transactionalId: settings.transactionalId }),
     readProgress: () => readProgress(connection, settings),
     readParked: (from, to, take) => scanPartition(connection, settings.parkedTopic ?? '', from, to, take),
+    deleteRecords: deletingRecords(connection),
     encodeProgress: (record) => encodeEvent(loadSchema('progress'), 99, record),
     schemaOf: (topic) => schemaOf(short(topic)),
     schemaIdOf: (topic) => names.indexOf(short(topic)) + 1,

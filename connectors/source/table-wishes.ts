@@ -7,6 +7,7 @@ import { Release, type ReleaseParts } from './release.ts';
 import { tableName } from './route-columns.ts';
 import { readingSession } from './session.ts';
 import { answerWish, openWishes, type TableWish, wishChannel } from './table-wish.ts';
+import { ToldRecords } from './told-records.ts';
 import { Wakening } from './wakening.ts';
 
 /** A wish also notifies; this is for the one whose notification came at the wrong moment. */
@@ -18,12 +19,15 @@ export class TableWishes {
   readonly #parts: ReleaseParts;
   readonly #capture: Capture;
   readonly #release: Release;
+  readonly #told: ToldRecords;
   readonly #wakening = new Wakening();
 
   constructor(parts: ReleaseParts, capture: Capture) {
     this.#parts = parts;
     this.#capture = capture;
     this.#release = new Release(parts);
+    const parkedTopic = parts.context.settings.parkedTopic ?? '';
+    this.#told = new ToldRecords({ ...parts, parkedTopic });
   }
 
   /** Runs until the signal aborts. */
@@ -50,10 +54,12 @@ export class TableWishes {
     const { shapes, context } = this.#parts;
     while (!signal.aborted && !(await shapes.isKept(client))) await pause(lookEveryMs * 10, signal);
     await client.query(`LISTEN ${wishChannel}`);
+    await this.#told.delete();
     while (!signal.aborted) {
       await shapes.save(client);
       const wishes = await openWishes(client, context.settings.name);
       for (const wish of wishes) await this.#grant(client, wish, signal);
+      await this.#told.retry();
       if (wishes.length === 0) await this.#wakening.sleep(lookEveryMs, signal, () => true);
     }
   }
@@ -68,6 +74,8 @@ export class TableWishes {
           ? await this.#pause(route, signal)
           : await this.#release.run(client, route, signal);
     if (signal.aborted) return;
+    // Before the answer: whoever has it finds the topic without what was told.
+    if (wish.wish === 'resume' && answer === null) await this.#told.delete();
     await answerWish(client, wish, answer);
     if (answer === null)
       log.info({ table: wish.table }, `${wish.table} is ${wish.wish === 'pause' ? 'paused' : 'told as usual'}.`);
