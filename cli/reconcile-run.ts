@@ -8,6 +8,7 @@ import { monotonicMs, nowMs } from '../runtime/clock.ts';
 import { Fault } from '../runtime/fault.ts';
 import { createLog } from '../runtime/log.ts';
 import { maskDigits } from '../runtime/mask.ts';
+import { readAppliedEvents } from './applied-events.ts';
 import { readBalance } from './balance.ts';
 import { Interrupted } from './interruption.ts';
 import { readProgress } from './progress.ts';
@@ -56,6 +57,7 @@ export async function compareAndKeep(
     const proof = await reconcile(wanted, {
       progress: () => progressOf(settings),
       events: () => eventsOf(settings),
+      applied: (events) => readAppliedEvents(settings, events),
       tell,
       signal,
     });

@@ -1,8 +1,17 @@
 /**
  * Why a row may rightly differ (P24). `unsent`: in values that the source left out of its event, and of which the store says so.
- * `parked`: the table is parked, and the source's row is newer than the store's.
+ * `parked`: the table is parked, and the source's row is newer than the store's. `unverified`: as refused or dead-lettered, but
+ * the topic does not hold the event any more that the store's version came from, so that nothing says whether it is still that.
  */
-export type Explanation = 'rejected' | 'held' | 'deadLettered' | 'notOurs' | 'loading' | 'unsent' | 'parked';
+export type Explanation =
+  | 'rejected'
+  | 'held'
+  | 'deadLettered'
+  | 'notOurs'
+  | 'loading'
+  | 'unsent'
+  | 'parked'
+  | 'unverified';
 
 /** What is wrong with a row that nothing explains. */
 export type Cause = 'changed-in-store' | 'missing' | 'extra' | 'unknown';

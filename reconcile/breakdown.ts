@@ -7,7 +7,7 @@ import type { ReconciledTable } from './tables.ts';
 /** Rows that do not agree, by who they concern: what the page drills down into. */
 export interface BreakdownLine {
   readonly table: string;
-  readonly standing: 'rejected' | 'held' | 'dead-lettered' | 'unsent' | 'loading' | 'unexplained';
+  readonly standing: 'rejected' | 'held' | 'dead-lettered' | 'unsent' | 'unverified' | 'loading' | 'unexplained';
   /** Of unexplained rows. */
   readonly cause: Cause | null;
   /** Broken rules of refused rows. */
@@ -33,15 +33,19 @@ export function unexplainedBreakdown(table: ReconciledTable, findings: readonly 
   return linesOf(table, 'unexplained', findings);
 }
 
-/** Rows whose last change could not be decoded, or not be sent. */
+/** Rows whose last change could not be decoded, or not be sent, and those of which the topics do not tell any more. */
 export function explainedBreakdown(table: ReconciledTable, explained: readonly Finding[]): readonly BreakdownLine[] {
   const of = (by: Finding['by']): readonly Finding[] => explained.filter((finding) => finding.by === by);
-  return [...linesOf(table, 'dead-lettered', of('deadLettered')), ...linesOf(table, 'unsent', of('unsent'))];
+  return [
+    ...linesOf(table, 'dead-lettered', of('deadLettered')),
+    ...linesOf(table, 'unsent', of('unsent')),
+    ...linesOf(table, 'unverified', of('unverified')),
+  ];
 }
 
 function linesOf(
   table: ReconciledTable,
-  standing: 'unexplained' | 'dead-lettered' | 'unsent',
+  standing: 'unexplained' | 'dead-lettered' | 'unsent' | 'unverified',
   findings: readonly Finding[],
 ): readonly BreakdownLine[] {
   const lines = new Map<string, BreakdownLine>();

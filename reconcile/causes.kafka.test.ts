@@ -1,7 +1,15 @@
+import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { untilReferenceDataArrived } from '../test/agreement.fixture.ts';
-import { createHelpers, goodPoint, insertPoints, insertReferenceData } from '../test/registration-rows.fixture.ts';
+import {
+  createHelpers,
+  goodPoint,
+  insertAppointments,
+  insertPoints,
+  insertReferenceData,
+} from '../test/registration-rows.fixture.ts';
+import { partitionOf } from '../topics/partitioner.ts';
 import type { Balance } from '../cli/balance.ts';
 import { RegistryProxy } from '../test/registry-proxy.fixture.ts';
 import { count, Rig, until } from '../test/rig.fixture.ts';
@@ -32,8 +40,8 @@ describe('reconcile gives a row that', () => {
     registry.server.closeAllConnections();
   });
 
-  async function reconcile(): Promise<ReconcileReport> {
-    const { stdout, stderr } = await rig.command('reconcile', '--json', '--reveal');
+  async function reconcile(...options: readonly string[]): Promise<ReconcileReport> {
+    const { stdout, stderr } = await rig.command('reconcile', '--json', '--reveal', ...options);
     if (stdout === '') throw new Error(stderr);
     return JSON.parse(stdout) as ReconcileReport;
   }
@@ -50,6 +58,34 @@ describe('reconcile gives a row that', () => {
     return ((await rig.registration.query('SELECT mpan($1) AS mpan', [n])).rows[0] as { mpan: string }).mpan;
   }
 
+  async function toggleOptOut(n: number): Promise<void> {
+    await rig.metering.query('UPDATE metering.metering_point SET opt_out = NOT opt_out WHERE mpan_core = $1', [
+      await mpan(n),
+    ]);
+  }
+
+  /** Deletes what lies before the last record of a metering point's partition. */
+  async function deleteRecordsOf(n: number): Promise<{ topic: string; deleted: number }> {
+    const topic = `${rig.registrationPrefix}.metering-point`;
+    const partition = partitionOf(Buffer.from(await mpan(n)), 4);
+    const kafka = new Kafka({ brokers: inject('stack').kafkaBrokers.split(','), logLevel: logLevel.NOTHING });
+    const admin = kafka.admin();
+    await admin.connect();
+    try {
+      // The broker deletes records only where records are deleted at all.
+      const configEntries = [{ name: 'cleanup.policy', value: 'delete' }];
+      await admin.alterConfigs({
+        validateOnly: false,
+        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }],
+      });
+      const { high = '0' } = (await admin.fetchTopicOffsets(topic)).find((one) => one.partition === partition) ?? {};
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: high }] });
+      return { topic, deleted: Number(high) };
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
   async function untilStored(rows: number): Promise<void> {
     await until(
       `${rows} rows are in the store`,
@@ -62,36 +98,54 @@ describe('reconcile gives a row that', () => {
     const subject = `${rig.registrationPrefix}.metering-point-value`;
     const answer = await fetch(`${registry.url}/subjects/${subject}/versions/latest`);
     const { id } = (await answer.json()) as { id: number };
+    await insertPoints(rig.registration, 71, 71);
+    await untilStored(1);
     // For a while the metering side, which asks when it starts, is told that there is no such schema.
     await rig.kill('metering');
     registry.hidden.add(id);
     rig.start('metering');
     await insertPoints(rig.registration, 1, 2);
+    await rig.registration.query(
+      `UPDATE registration.metering_point SET supplier_mpid = 'SUPB' WHERE mpan_core = mpan(71)`,
+    );
     await until(
-      'both are set aside',
+      'all three are set aside',
       () => count(rig.metering, 'SELECT count(*) FROM metering.dead_letter'),
-      (letters) => letters === 2,
+      (letters) => letters === 3,
     );
     registry.hidden.clear();
     await rig.kill('metering');
     rig.start('metering');
     await insertPoints(rig.registration, 3, 60);
-    await untilStored(58);
+    await untilStored(59);
     const report = await reconcile();
-    // Both were captured, and are counted once.
-    expect(report).toMatchObject({ verdict: 'agree', closes: true, events: { deadLettered: 2, inFlight: 0 } });
+    // All were captured, and are counted once.
+    expect(report).toMatchObject({ verdict: 'agree', closes: true, events: { deadLettered: 3, inFlight: 0 } });
     const balance = JSON.parse((await rig.command('balance', '--json')).stdout) as Balance;
     const ofPoints = balance.topics.find(({ topic }) => topic.endsWith('.metering-point'));
-    expect(ofPoints).toMatchObject({ captured: 60, applied: 58, deadLettered: 2, inFlight: 0 });
-    expect(points(report)).toMatchObject({ agreeing: 58, explained: { deadLettered: 2 }, unexplained: 0 });
-    expect(told(report)).toEqual(expect.arrayContaining([[await mpan(1), 'dead-lettered', []]]));
-    expect(report.breakdown).toEqual([
-      expect.objectContaining({ standing: 'dead-lettered', distributor: 'MANW', supplier: 'SUPA', rows: 2 }),
+    expect(ofPoints).toMatchObject({ captured: 62, applied: 59, deadLettered: 3, inFlight: 0 });
+    expect(points(report)).toMatchObject({ agreeing: 58, explained: { deadLettered: 3 }, unexplained: 0 });
+    expect(told(report)).toEqual(
+      expect.arrayContaining([
+        [await mpan(1), 'dead-lettered', []],
+        [await mpan(71), 'dead-lettered', ['supplier_mpid']],
+      ]),
+    );
+    expect(report.breakdown.map(({ standing, rows }) => [standing, rows])).toEqual([
+      ['dead-lettered', 2],
+      ['dead-lettered', 1],
     ]);
+    // The good version that the letter would have replaced is no business of anybody's hand.
+    await toggleOptOut(71);
+    const changed = await reconcile();
+    expect(changed).toMatchObject({ verdict: 'differ', closes: true });
+    expect(points(changed)).toMatchObject({ explained: { deadLettered: 2 }, unexplained: 1 });
+    expect(told(changed)).toEqual(expect.arrayContaining([[await mpan(71), 'changed-in-store', ['opt_out']]]));
+    await toggleOptOut(71);
     expect((await rig.command('dead-letters', 'redrive', '--yes')).status).toBe(0);
     const after = await reconcile();
     expect(after).toMatchObject({ verdict: 'agree', closes: true });
-    expect(points(after)).toMatchObject({ agreeing: 60, explained: { deadLettered: 0 } });
+    expect(points(after)).toMatchObject({ agreeing: 61, explained: { deadLettered: 0 } });
     expect(told(after)).toEqual([]);
   });
 
@@ -110,8 +164,44 @@ describe('reconcile gives a row that', () => {
     const after = await reconcile();
     expect(after).toMatchObject({ verdict: 'agree', closes: true });
     expect(told(after)).toEqual([]);
-    expect(points(after)).toMatchObject({ agreeing: 61, explained: { rejected: 0 } });
+    expect(points(after)).toMatchObject({ agreeing: 62, explained: { rejected: 0 } });
     expect(await count(rig.metering, `SELECT count(*) FROM metering.rejection WHERE status = 'withdrawn'`)).toBe(1);
+  });
+
+  test('was changed by hand below a refused event the cause changed-in-store, as long as its good event is there', async () => {
+    await insertAppointments(rig.registration, 31, 31);
+    await until(
+      'the appointment is in the store',
+      () => count(rig.metering, 'SELECT count(*) FROM metering.appointment'),
+      (rows) => rows === 1,
+    );
+    await rig.registration.query(`UPDATE registration.metering_point SET gsp_group = '_Z' WHERE mpan_core = mpan(31);
+      UPDATE registration.appointment SET reason = '???' WHERE appointment_id = 31`);
+    await toggleOptOut(31);
+    await rig.metering.query(`UPDATE metering.appointment SET meter_id = 'BY HAND'`);
+    for (const changed of [await reconcile(), await reconcile('--since')]) {
+      expect(changed).toMatchObject({ verdict: 'differ', closes: true });
+      expect(points(changed)).toMatchObject({ explained: { rejected: 0 }, unexplained: 1, source: { unexplained: 1 } });
+      expect(told(changed)).toEqual([
+        [await mpan(31), 'changed-in-store', ['opt_out']],
+        ['31', 'changed-in-store', ['meter_id']],
+      ]);
+    }
+    await rig.metering.query(`UPDATE metering.appointment SET meter_id = 'M31'`);
+    // What the topic does not hold any more says nothing, and that is what is told.
+    const { topic, deleted } = await deleteRecordsOf(31);
+    expect(deleted).toBeGreaterThan(0);
+    const gone = await reconcile();
+    expect(gone).toMatchObject({ verdict: 'agree', closes: true });
+    expect(points(gone), topic).toMatchObject({ explained: { rejected: 0, unverified: 1 }, unexplained: 0 });
+    expect(told(gone)).toEqual([
+      [await mpan(31), 'unverified', ['gsp_group', 'opt_out', 'GSP_GROUP_UNKNOWN']],
+      ['31', 'rejected', ['REASON_UNKNOWN']],
+    ]);
+    await toggleOptOut(31);
+    await rig.registration.query(`UPDATE registration.metering_point SET gsp_group = '_D' WHERE mpan_core = mpan(31);
+      DELETE FROM registration.appointment`);
+    expect(told(await reconcile())).toEqual([]);
   });
 
   test('was lost on the way the cause unknown or missing, and one that should be gone the cause extra', async () => {

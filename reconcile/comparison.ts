@@ -1,12 +1,14 @@
-import { type RowSides, standingOf } from './agreement.ts';
+import { type Explanation, type RowSides, type Standing, standingOf } from './agreement.ts';
 import type { Buckets } from './digests.ts';
-import { examine, type Finding, type SourceProgress } from './evidence.ts';
-import { type BothSides, bucketRowsOfKeys, rowsOfBuckets } from './rows.ts';
+import { type Circumstances, examine, type Finding } from './evidence.ts';
+import { type BothSides, bucketRowsOfKeys, overruledRows, rowsOfBuckets } from './rows.ts';
 import { countBucket, countRow, emptyTally, type Tally } from './tally.ts';
 import { addUnchanged, countUnchanged, emptyUnchanged, takeUnchanged } from './unchanged.ts';
 
 /** Rows that are looked at closely at once. */
 const rowsPerBatch = 1_000;
+/** Rows whose events are looked up at once: a batch costs no more than some passes over their topics, whatever its size. */
+const lookedUpAtOnce = 10_000;
 /** At least so many rows are kept to be looked at again; of more than are listed only the number is told. */
 const keptMin = 1_000;
 
@@ -32,8 +34,7 @@ export async function compareTable(
   both: BothSides,
   buckets: Buckets,
   isSince: boolean,
-  progress: SourceProgress,
-  source: string,
+  circumstances: Circumstances,
   listedMax: number,
 ): Promise<TableComparison> {
   const keptMax = Math.max(keptMin, listedMax);
@@ -48,17 +49,17 @@ export async function compareTable(
   let looked = 0;
   let batch: RowSides[] = [];
   const examineBatch = async (): Promise<void> => {
-    const findings = batch.length === 0 ? [] : await examine(both, batch, progress, source);
-    for (const [at, finding] of findings.entries()) {
-      const row = batch[at];
-      if (row === undefined) continue;
-      if (finding.by !== null) {
-        countRow(tally, row, { kind: 'explained', by: finding.by });
-        if (explained.length < keptMax) explained.push(finding);
-      } else if (open.length < keptMax) open.push({ row, finding });
-      else countRow(tally, row, { kind: 'open' });
-    }
+    const findings = await examine(both, batch, circumstances);
+    for (const [at, finding] of findings.entries()) take(batch[at], finding);
     batch = [];
+  };
+  const take = (row: RowSides | undefined, finding: Finding): void => {
+    if (row === undefined) return;
+    if (finding.by !== null) {
+      countRow(tally, row, { kind: 'explained', by: finding.by });
+      if (explained.length < keptMax) explained.push(finding);
+    } else if (open.length < keptMax) open.push({ row, finding });
+    else countRow(tally, row, { kind: 'open' });
   };
   for await (const { row, isOfSame } of isSince ? rowsSince(both, buckets) : rowsOf(both, buckets)) {
     looked += 1;
@@ -73,7 +74,27 @@ export async function compareTable(
   }
   await examineBatch();
   countUnchanged(tally, unchanged);
+  if (refusals.every((by) => tally.explained[by] === 0)) return { tally, open, explained, looked };
+  for await (const rows of overruledRows(both, lookedUpAtOnce)) {
+    const overruled = rows.filter(isOverruled);
+    const findings = await examine(both, overruled, circumstances);
+    for (const [at, finding] of findings.entries()) {
+      const row = overruled[at];
+      const standing = row === undefined ? null : standingOf(row);
+      if (row === undefined || standing?.kind !== 'explained' || standing.by === finding.by) continue;
+      countRow(tally, row, standing, -1);
+      take(row, finding);
+    }
+  }
   return { tally, open, explained, looked };
+}
+
+const refusals: readonly Explanation[] = ['rejected', 'held', 'loading'];
+
+/** Is it explained by a refused event, and has a good version that somebody may have changed? */
+export function isOverruled(row: RowSides): boolean {
+  const standing: Standing = standingOf(row);
+  return row.versions.length > 0 && standing.kind === 'explained' && refusals.includes(standing.by);
 }
 
 interface ComparedRow {

@@ -1,8 +1,10 @@
 import { tableName } from '../connectors/source/route-columns.ts';
 import { quoteIdentifier } from '../connectors/source/sql.ts';
-import type { Cause, Explanation, RowSides } from './agreement.ts';
+import { type Cause, type Explanation, type RowSides, standingOf } from './agreement.ts';
+import { type ReadAppliedEvents, type Verification, verifyVersions } from './applied-events.ts';
+import { type Letter, openLetters } from './letters.ts';
 import { type Place, placesOf } from './places.ts';
-import type { BothSides, ItemTexts } from './rows.ts';
+import type { BothSides, ItemTexts, ItemValues, StoreDetails } from './rows.ts';
 
 /** What is known of the source besides its rows, from its last progress record. */
 export interface SourceProgress {
@@ -13,12 +15,6 @@ export interface SourceProgress {
   readonly loaded: ReadonlySet<string>;
   /** `schema.table` of what is parked or paused: its changes wait, and are told when it is resumed. */
   readonly parked: ReadonlySet<string>;
-}
-
-/** The value of an item that differs, on both sides, as text. */
-export interface ItemValues {
-  readonly registration: string | null;
-  readonly metering: string | null;
 }
 
 /** A row that nothing known so far explains, looked at closely. */
@@ -48,28 +44,30 @@ interface SourceDetails {
   readonly xmin: string;
 }
 
-interface StoreDetails {
-  readonly key: string;
-  readonly lane_key: string;
-  readonly items: ItemTexts;
-  readonly unsent: readonly string[] | null;
-  readonly xid: string | null;
-  readonly applied_at: Date | null;
-}
-
 interface Later {
   readonly key: string;
   readonly digest: string | null;
   readonly lsn: string;
 }
 
-/** Looks closely at open rows, at most some thousand at once. */
+/** What a close look needs to know besides both sides. */
+export interface Circumstances {
+  readonly progress: SourceProgress;
+  /** The registration source's name. */
+  readonly source: string;
+  readonly applied: ReadAppliedEvents;
+}
+
+/**
+ * Looks closely at rows, at most some thousand at once: at open ones, and at those that a refused event explains, whose good
+ * version nobody may have changed.
+ */
 export async function examine(
   both: BothSides,
   rows: readonly RowSides[],
-  progress: SourceProgress,
-  source: string,
+  { progress, source, applied }: Circumstances,
 ): Promise<readonly Finding[]> {
+  if (rows.length === 0) return [];
   const keys = rows.map(({ key }) => key);
   const [sourceRows, storeRows] = await Promise.all([
     both.sourceClient.query<SourceDetails>(both.source.details(), [keys]),
@@ -80,37 +78,46 @@ export async function examine(
   const here = grouped(storeRows.rows);
   const after = grouped(later.rows);
   const laneKeys = new Set([...sourceRows.rows, ...storeRows.rows].map((row) => row.lane_key));
-  const letters = await deadLetters(both, source, [...laneKeys]);
+  const letters = await openLetters(both, source, [...laneKeys]);
   const places = await placesOf(
     both,
     both.source.table,
     rows.map(({ key }) => there.get(key)?.items ?? here.get(key)?.[0]?.items ?? null),
   );
-  return rows.map((row, at) => {
+  const looks = rows.map((row): Look => {
     const inSource = there.get(row.key) ?? null;
     const inStore = here.get(row.key) ?? [];
-    const since = after.get(row.key) ?? [];
-    const laneKeysOfRow = [...(inSource === null ? [] : [inSource]), ...inStore].map((one) => one.lane_key);
-    const lettersAt = Math.max(...laneKeysOfRow.map((laneKey) => letters.get(laneKey) ?? Number.NEGATIVE_INFINITY));
-    const appliedAt = Math.max(
-      ...inStore.map((version) => version.applied_at?.getTime() ?? Number.NEGATIVE_INFINITY),
-      Number.NEGATIVE_INFINITY,
-    );
-    const isDeadLettered = lettersAt > Number.NEGATIVE_INFINITY && lettersAt >= appliedAt;
-    const closest = inStore.find((one) => one.lane_key === inSource?.lane_key) ?? inStore[0] ?? null;
-    const explain = (): Explanation | null => {
-      if (isDeadLettered) return 'deadLettered';
-      if (isLoading(both, row, since, progress)) return 'loading';
-      if (inStore.length === 1 && isUnsent(both, inSource, closest)) return 'unsent';
-      // What somebody has changed in the store is no matter of what waits.
-      const isOlder = causeOf(inSource, closest, inStore.length, since) !== 'changed-in-store';
-      return isOlder && progress.parked.has(tableName(both.source.table.route)) ? 'parked' : null;
+    const laneKeysOfRow = new Set([...(inSource === null ? [] : [inSource]), ...inStore].map((one) => one.lane_key));
+    const standing = standingOf(row);
+    return {
+      row,
+      inSource,
+      inStore,
+      since: after.get(row.key) ?? [],
+      letters: [...laneKeysOfRow].flatMap((laneKey) => letters.get(laneKey) ?? []),
+      refused: standing.kind === 'explained' ? standing.by : null,
     };
+  });
+  const doubtful = looks
+    .filter((look) => look.refused !== null || look.letters.length > 0)
+    .flatMap(({ inStore }) => inStore);
+  const verifications = await verifyVersions(both, doubtful, applied);
+  const verified = new Map(doubtful.map((version, at) => [version, verifications[at]]));
+  return looks.map((look, at) => {
+    const { row, inSource, inStore, since } = look;
+    const closest = inStore.find((one) => one.lane_key === inSource?.lane_key) ?? inStore[0] ?? null;
+    const changed = inStore.map((version) => verified.get(version)).find((one) => one?.kind === 'changed');
+    const isChanged = changed !== undefined && closest !== null;
+    const cause = isChanged ? 'changed-in-store' : causeOf(inSource, closest, inStore.length, since);
     return {
       key: row.key,
-      by: explain(),
-      cause: causeOf(inSource, closest, inStore.length, since),
-      items: inSource === null || closest === null ? {} : differingItems(both, inSource.items, closest.items),
+      by: isChanged ? null : explanationOf(both, look, closest, verified, progress),
+      cause,
+      items: isChanged
+        ? changed.items
+        : inSource === null || closest === null
+          ? {}
+          : differingItems(both, inSource.items, closest.items),
       movedOn: since.length > 0,
       there: inSource?.items ?? null,
       place: places[at] ?? { distributor: null, supplier: null },
@@ -118,6 +125,52 @@ export async function examine(
       here: closest === null ? [] : [closest, ...inStore.filter((one) => one !== closest)].map(({ items }) => items),
     };
   });
+}
+
+/** One row with everything that was read of it. */
+interface Look {
+  readonly row: RowSides;
+  readonly inSource: SourceDetails | null;
+  readonly inStore: readonly StoreDetails[];
+  readonly since: readonly Later[];
+  readonly letters: readonly Letter[];
+  /** What its own last event says, where that explains it: that it was refused, and why. */
+  readonly refused: Explanation | null;
+}
+
+type Verified = ReadonlyMap<StoreDetails, Verification | undefined>;
+
+/** What explains a row of which nobody has changed a version, as far as the topics still tell. */
+function explanationOf(
+  both: BothSides,
+  { row, inSource, inStore, since, letters, refused }: Look,
+  closest: StoreDetails | null,
+  verified: Verified,
+  progress: SourceProgress,
+): Explanation | null {
+  const isGone = inStore.some((version) => verified.get(version)?.kind === 'gone');
+  if (refused !== null) return isGone ? 'unverified' : refused;
+  if (letters.length > 0 && inStore.every((version) => isOvertaken(version, letters, verified.get(version))))
+    return isGone ? 'unverified' : 'deadLettered';
+  if (isLoading(both, row, since, progress)) return 'loading';
+  if (inStore.length === 1 && isUnsent(both, inSource, closest)) return 'unsent';
+  // What somebody has changed in the store is no matter of what waits.
+  const isOlder = causeOf(inSource, closest, inStore.length, since) !== 'changed-in-store';
+  return isOlder && progress.parked.has(tableName(both.source.table.route)) ? 'parked' : null;
+}
+
+/** Did a letter come after the event of the version? Offsets tell where both are in one partition, else the time does. */
+function isOvertaken(
+  version: StoreDetails,
+  letters: readonly Letter[],
+  verification: Verification | undefined,
+): boolean {
+  const place = verification?.place ?? null;
+  return letters.some((letter) =>
+    letter.topic === place?.topic && letter.partition === place.partition
+      ? letter.offset > place.offset
+      : letter.at.getTime() >= (version.applied_at?.getTime() ?? Number.NEGATIVE_INFINITY),
+  );
 }
 
 /** No version that the snapshot sees, but one that it does not, which was read rather than changed (P23). */
@@ -178,24 +231,6 @@ function differingItems(
       return values.registration === values.metering ? [] : [[name, values] as const];
     }),
   );
-}
-
-/** Lane key → when its last record that could not be decoded came, in epoch milliseconds. */
-async function deadLetters(
-  { storeClient, store }: BothSides,
-  source: string,
-  laneKeys: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  if (store.table.laneKey === null || laneKeys.length === 0) return new Map();
-  const { rows } = await storeClient.query<{ key: Buffer; at: Date }>(
-    `SELECT key, max(at) AS at FROM metering.dead_letter l
-     WHERE source = $1 AND topic = ANY ($2::text[]) AND key = ANY ($3::bytea[])
-       AND NOT EXISTS (SELECT FROM metering.redrive r WHERE r.result IS NOT NULL
-         AND (r.source, r.topic, r.partition, r."offset") = (l.source, l.topic, l.partition, l."offset"))
-     GROUP BY key`,
-    [source, store.table.topics, laneKeys.map((key) => Buffer.from(key))],
-  );
-  return new Map(rows.map(({ key, at }) => [key.toString('utf8'), at.getTime()]));
 }
 
 function grouped<R extends { readonly key: string }>(rows: readonly R[]): ReadonlyMap<string, readonly R[]> {

@@ -1,5 +1,5 @@
 import { maskDigits, maskMpan } from '../runtime/mask.ts';
-import type { ItemValues } from './evidence.ts';
+import type { ItemValues } from './rows.ts';
 import type { RepairRow } from './repair-plan.ts';
 import type { Difference, ReconcileReport } from './report.ts';
 

@@ -4,11 +4,12 @@ import { Fault } from '../runtime/fault.ts';
 import { databaseFault, type DatabaseSettings } from '../runtime/postgres.ts';
 import { absentColumns } from './absent-columns.ts';
 import { standingOf } from './agreement.ts';
+import type { ReadAppliedEvents } from './applied-events.ts';
 import { type Base, readMark, shapeOf } from './base.ts';
 import { type BreakdownLine, refusedBreakdown } from './breakdown.ts';
-import { compareTable, type OpenRow, type TableComparison } from './comparison.ts';
+import { compareTable, isOverruled, type OpenRow, type TableComparison } from './comparison.ts';
 import type { Buckets } from './digests.ts';
-import { examine, type SourceProgress } from './evidence.ts';
+import { type Circumstances, examine, type SourceProgress } from './evidence.ts';
 import { type Point, takePoint, waitForLanes } from './point.ts';
 import type { Difference, EventsBalance } from './report.ts';
 import { type BothSides, rowsOfKeys } from './rows.ts';
@@ -44,6 +45,7 @@ export interface ReconcileSettings {
 export interface ReconcileDependencies {
   readonly progress: () => Promise<SourceProgress>;
   readonly events: () => Promise<EventsBalance>;
+  readonly applied: ReadAppliedEvents;
   readonly tell: (text: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -171,10 +173,10 @@ export class PointView {
       });
       const still = open.flatMap(({ row }, at) => {
         const now = rows.get(row.key);
-        return standings[at]?.kind === 'open' && now !== undefined ? [now] : [];
+        return now !== undefined && (standings[at]?.kind === 'open' || isOverruled(now)) ? [now] : [];
       });
       const findings = new Map(
-        (await examine(both, still, this.#progress, this.#settings.source)).map((finding) => [finding.key, finding]),
+        (await examine(both, still, this.#circumstances)).map((finding) => [finding.key, finding]),
       );
       return open.map(({ row }, at) => ({
         row: rows.get(row.key) ?? { key: row.key, source: null, versions: [], troubles: [] },
@@ -186,12 +188,16 @@ export class PointView {
 
   async #compareOne(both: BothSides, buckets: Buckets, isSince: boolean): Promise<Compared> {
     const { table } = both.source;
-    const { source, listedMax } = this.#settings;
-    const comparison = await compareTable(both, buckets, isSince, this.#progress, source, listedMax);
+    const { listedMax } = this.#settings;
+    const comparison = await compareTable(both, buckets, isSince, this.#circumstances, listedMax);
     const { refused, rules } = await refusedOf(both, listedMax);
     const through = Math.min(this.#point.lsn, buckets.horizon) - 1;
     const breakdown = table.laneKey === null ? [] : await refusedBreakdown(both.storeClient, both.store);
     return { ...comparison, table, refused, rules, breakdown, through, unexplained: [] };
+  }
+
+  get #circumstances(): Circumstances {
+    return { progress: this.#progress, source: this.#settings.source, applied: this.#dependencies.applied };
   }
 
   async #waitForStore(): Promise<void> {

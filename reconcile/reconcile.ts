@@ -181,11 +181,14 @@ function differencesOf({ table, unexplained, explained, refused }: Compared, lis
       rules: [],
     }),
   );
-  const lettered = explained.flatMap(({ key, by, items }): readonly Difference[] => {
+  const refusals = new Map(refused.map((one) => [one.key, one]));
+  const closely = explained.flatMap(({ key, by, items }): readonly Difference[] => {
     // A value that was too large to be sent is too large to be listed as well: those rows are only counted.
-    if (by !== 'deadLettered') return [];
-    return [{ table: table.entity, key, cause: 'dead-lettered', items: Object.keys(items), values: items, rules: [] }];
+    if (by !== 'deadLettered' && by !== 'unverified') return [];
+    const cause = by === 'unverified' ? by : 'dead-lettered';
+    const { rules = [] } = refusals.get(key) ?? {};
+    return [{ table: table.entity, key, cause, items: Object.keys(items), values: items, rules }];
   });
-  const named = new Set(found.map(({ key }) => key));
-  return [...found, ...lettered, ...refused.filter(({ key }) => !named.has(key))].slice(0, listedMax);
+  const named = new Set([...found, ...closely].map(({ key }) => key));
+  return [...found, ...closely, ...refused.filter(({ key }) => !named.has(key))].slice(0, listedMax);
 }

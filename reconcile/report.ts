@@ -1,6 +1,6 @@
 import type { Cause, Explanation } from './agreement.ts';
 import type { BreakdownLine } from './breakdown.ts';
-import type { ItemValues } from './evidence.ts';
+import type { ItemValues } from './rows.ts';
 import type { SideTally } from './tally.ts';
 
 /** What a run says: the document of `concord reconcile --json`. LSNs as PostgreSQL prints them. */
@@ -44,7 +44,7 @@ export interface TableReport {
 export interface Difference {
   readonly table: string;
   readonly key: string;
-  readonly cause: Cause | 'rejected' | 'held' | 'dead-lettered' | 'loading';
+  readonly cause: Cause | 'rejected' | 'held' | 'dead-lettered' | 'loading' | 'unverified';
   /** Names of the items that differ; none for a row that one side does not have. */
   readonly items: readonly string[];
   readonly values: Readonly<Record<string, ItemValues>>;
@@ -61,6 +61,7 @@ export function isUnexplained(difference: Difference): difference is Unexplained
     case 'held':
     case 'dead-lettered':
     case 'loading':
+    case 'unverified':
       return false;
     case 'changed-in-store':
     case 'missing':

@@ -21,6 +21,26 @@ export interface StoreRow {
 /** A row as texts, in the order of its table's items. */
 export type ItemTexts = readonly (string | null)[];
 
+/** The value of an item that differs, on both sides, as text. */
+export interface ItemValues {
+  readonly registration: string | null;
+  readonly metering: string | null;
+}
+
+/** A version of the store, as it says it came about. What somebody has put there himself may say nothing of it. */
+export interface StoreDetails {
+  readonly key: string;
+  readonly lane_key: string;
+  readonly items: ItemTexts;
+  readonly unsent: readonly string[] | null;
+  readonly xid: string | null;
+  readonly generation: number | null;
+  readonly lsn: string | null;
+  readonly ordinal: number | null;
+  readonly committed_at: Date | null;
+  readonly applied_at: Date | null;
+}
+
 const rowsPerFetch = 5_000;
 
 /** Rows of a query, a few at a time, however many there are. */
@@ -54,6 +74,19 @@ export async function* rowsOfBuckets(
   const there = cursor<SourceRow>(both.sourceClient, both.source.listing(buckets), [chosen]);
   const here = cursor<StoreRow>(both.storeClient, both.store.listing(buckets), [chosen]);
   yield* together(there, here);
+}
+
+/** The rows whose good version a refused event has not replaced, so many at once. */
+export async function* overruledRows(both: BothSides, batch: number): AsyncGenerator<readonly RowSides[]> {
+  if (both.store.table.laneKey === null) return;
+  let keys: string[] = [];
+  for await (const { key } of cursor<{ key: string }>(both.storeClient, both.store.overruled(), [])) {
+    keys.push(key);
+    if (keys.length < batch) continue;
+    yield await rowsOfKeys(both, keys);
+    keys = [];
+  }
+  if (keys.length > 0) yield await rowsOfKeys(both, keys);
 }
 
 /** The rows with some keys. Keys that are on neither side are left out. */

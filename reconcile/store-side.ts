@@ -103,11 +103,11 @@ export class StoreSide {
     return this.#rows(this.#hasKey);
   }
 
-  /** key, lane key, items as texts, columns whose value was not sent, xid, applied_at: of visible versions of some keys (`$1`). */
+  /** key, lane key, items as texts, columns whose value was not sent, stamps: of visible versions of some keys (`$1`). */
   details(): string {
     return this.#visibleVersions(
       `${keySql(this.table, this.#version)} AS key, ${laneKeySql(this.table, this.#version)} AS lane_key,
-       ${textsSql(this.table, this.#version)} AS items, ${this.#unsent} AS unsent, v.xid, v.applied_at`,
+       ${textsSql(this.table, this.#version)} AS items, ${this.#unsent} AS unsent, v.xid, v.generation, v.lsn, v.ordinal, v.committed_at, v.applied_at`,
       this.#hasKey,
     );
   }
@@ -125,6 +125,14 @@ export class StoreSide {
       SELECT t.entity_key, NULL, t.lsn::text FROM metering.last_received t
         WHERE t.entity = ${quoteLiteral(this.table.entity)} AND t.source = ${quoteLiteral(this.#source)} AND t.entity_key = ANY ($1::text[])
           AND NOT ${this.#eventIsVisible}`;
+  }
+
+  /** key: of the rows whose good version a refused event has not replaced, in the order of keys. */
+  overruled(): string {
+    const version = `SELECT ${digestSql(this.table, this.#version)} FROM (${this.#visibleVersions('v.*')}) v
+      WHERE v.${this.table.laneKey} = d.lane_key AND v.${this.table.key[0]}::text = d.key`;
+    return `SELECT DISTINCT d.key FROM (${this.#troubles()}) d
+      WHERE EXISTS (SELECT FROM (${version}) o(h) WHERE o.h IS DISTINCT FROM d.h_event) ORDER BY d.key`;
   }
 
   /** key, outcome, rule codes: some of the refused rows (`$1`: how many). */

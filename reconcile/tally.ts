@@ -23,7 +23,7 @@ export function emptyTally(): Tally {
     sourceRows: 0,
     storeRows: 0,
     agreeing: 0,
-    explained: { rejected: 0, held: 0, deadLettered: 0, notOurs: 0, loading: 0, unsent: 0, parked: 0 },
+    explained: { rejected: 0, held: 0, deadLettered: 0, notOurs: 0, loading: 0, unsent: 0, parked: 0, unverified: 0 },
     unexplained: 0,
     source: { agreeing: 0, explained: 0, unexplained: 0 },
     store: { agreeing: 0, explained: 0, unexplained: 0 },
@@ -46,18 +46,22 @@ export function countBucket(tally: Tally, bucket: Bucket): void {
   tally.store.explained += bucket.refusedInStore;
 }
 
-/** A row of a bucket whose digests differ. Refused deletes of what the store never had are on no side. */
-export function countRow(tally: Tally, { source, versions }: RowSides, standing: Standing): void {
-  const inSource = source === null ? 0 : 1;
-  if (inSource + versions.length === 0) return;
+/**
+ * A row that is looked at by itself. Refused deletes of what the store never had are on no side. `times`: -1 for one that was
+ * counted, and turns out to stand otherwise.
+ */
+export function countRow(tally: Tally, { source, versions }: RowSides, standing: Standing, times: 1 | -1 = 1): void {
+  const inSource = source === null ? 0 : times;
+  const inStore = versions.length * times;
+  if (inSource === 0 && inStore === 0) return;
   tally.sourceRows += inSource;
-  tally.storeRows += versions.length;
-  if (standing.kind === 'agreeing') tally.agreeing += 1;
-  else if (standing.kind === 'explained') tally.explained[standing.by] += 1;
-  else tally.unexplained += 1;
+  tally.storeRows += inStore;
+  if (standing.kind === 'agreeing') tally.agreeing += times;
+  else if (standing.kind === 'explained') tally.explained[standing.by] += times;
+  else tally.unexplained += times;
   const side = standing.kind === 'open' ? 'unexplained' : standing.kind;
   tally.source[side] += inSource;
-  tally.store[side] += versions.length;
+  tally.store[side] += inStore;
 }
 
 /** Do both equations hold, and is what agrees the same number of rows on both sides? */

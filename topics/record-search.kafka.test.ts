@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import type { Position } from '../avro/position.ts';
 import type { FetchedRecord } from './contract.ts';
 import { freshTopics, type TestTopics } from './kafka.fixture.ts';
 import { openPublisher } from './publisher.ts';
+import { type Goal, lookUpRecords } from './record-lookup.ts';
 import { type SearchedPartition, searchRecords } from './record-search.ts';
 
 let topics: TestTopics;
@@ -42,6 +44,14 @@ function numberOf({ value }: FetchedRecord): number | null {
   return Number.isNaN(number) ? null : number;
 }
 
+function positionAt(lsn: number | null): Position | null {
+  return lsn === null ? null : { generation: 1, lsn, ordinal: 0 };
+}
+
+function goalAt(topic: string, partition: number, lsn: number): Goal {
+  return { topic, partition, position: { generation: 1, lsn, ordinal: 0 }, key: 'k' };
+}
+
 function search(topic: string, goal: number, max = 10): Promise<readonly SearchedPartition[]> {
   return searchRecords(
     topics.connection,
@@ -67,6 +77,27 @@ test('every number is found in its partition, and none that is not there, as a r
   expect(await found(3)).toEqual([[], [3, 3, 3]]);
   expect((await search(topic, 3, 2))[1]?.matches).toHaveLength(2);
   for (const goal of [-1, 5_555, 20_000]) expect(await found(goal)).toEqual([[], []]);
+  // Many at once, in any order: near each other, far from each other, several of one place, and some that are not there.
+  const goals = [9_998, 0, 2, 2, 4, 1_200, 7_777, 7_780, 14, -5, 30_000].map((lsn) => goalAt(topic, 0, lsn));
+  const answers = await lookUpRecords(topics.connection, [...goals, goalAt(topic, 1, 3)], (_, record) =>
+    Promise.resolve(positionAt(numberOf(record))),
+  );
+  expect(answers.map(({ matches }) => matches.map(numberOf))).toEqual([
+    [9_998],
+    [0],
+    [2],
+    [2],
+    [4],
+    [1_200],
+    [],
+    [7_780],
+    [],
+    [],
+    [],
+    [3, 3, 3],
+  ]);
+  // Nothing was ever deleted here.
+  expect(answers.some(({ beginsLater }) => beginsLater)).toBe(false);
 });
 
 test('where a number would lie that can not be read, the record is pointed out', async () => {

@@ -33,9 +33,14 @@ export function drillDown(breakdown: readonly BreakdownLine[]): string {
 <script type="application/json" id="lines">${JSON.stringify(lines).replaceAll('<', '\\u003c')}</script>`;
 }
 
+const withoutRule: Partial<Record<BreakdownLine['standing'], string>> = {
+  'dead-lettered': 'could not be read',
+  unsent: 'too large to send',
+  unverified: 'no longer on the topic',
+};
+
 function answersOf({ table, standing, cause, rules, distributor, supplier, day, rows }: BreakdownLine): Answers {
-  const none =
-    standing === 'dead-lettered' ? 'could not be read' : standing === 'unsent' ? 'too large to send' : '(none)';
+  const none = withoutRule[standing] ?? '(none)';
   const rule = cause === null ? (rules.length === 0 ? [none] : rules) : [causes[cause]];
   const one = (value: string | null): readonly string[] => [value ?? '(unknown)'];
   return {

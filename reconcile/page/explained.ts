@@ -12,8 +12,8 @@ const standings = {
 /** Rows that differ for a reason that is on record: which rules, in words, and which rows. */
 export function explainedRows({ tables, differences }: ReconcileReport): string {
   const total = tables.reduce(
-    (sum, { explained: { rejected, held, deadLettered, unsent, loading } }) =>
-      sum + rejected + held + deadLettered + unsent + loading,
+    (sum, { explained: { rejected, held, deadLettered, unsent, loading, unverified } }) =>
+      sum + rejected + held + deadLettered + unsent + loading + unverified,
     0,
   );
   if (total === 0) return '<p>There is none.</p>';

@@ -145,6 +145,7 @@ const explanationNames = {
   loading: 'Loading',
   unsent: 'Too large to send',
   parked: 'Parked: waits to be resumed',
+  unverified: 'Not verified: the topic no longer has the good event',
 } as const;
 
 function equations(report: ReconcileReport): string {
