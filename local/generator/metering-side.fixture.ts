@@ -110,17 +110,7 @@ export class MeteringSide {
       sourceTime: this.#noon,
     };
     const invalid: Record<string, string> = {};
-    const items: Record<string, Cell> = {};
-    const isKeyOnly = recordType === 'delete' && table !== 'appointment';
-    for (const { name, type } of tables[table].columns) {
-      const value = isKeyOnly && !tables[table].key.includes(name) ? null : cellOf(row, name);
-      const isUnmetered = table === 'appointment' && cellOf(row, 'service_type') === 'UMSO' && name === 'meter_id';
-      const carried = type === 'numeric' && value !== null ? Math.round(Number(value) * 1e6) : value;
-      const fits = !(isUnmetered && value !== null) && (typeof carried !== 'number' || Number.isFinite(carried));
-      items[name] = fits ? carried : null;
-      if (!fits) invalid[name] = String(value);
-    }
-    const envelope = {
+    const event: Record<string, unknown> = {
       recordType,
       senderId: 'REGS',
       createdAt: this.#noon,
@@ -129,8 +119,17 @@ export class MeteringSide {
       invalid,
       unchanged: [],
     };
-    const event = { ...envelope, ...items } as unknown as DecodedEvent;
-    return { topic: topicOf(table, row), partition: 0, offset: this.#lsn, key: keyOf(table, row), event };
+    const isKeyOnly = recordType === 'delete' && table !== 'appointment';
+    for (const { name, type } of tables[table].columns) {
+      const value = isKeyOnly && !tables[table].key.includes(name) ? null : cellOf(row, name);
+      const isUnmetered = table === 'appointment' && cellOf(row, 'service_type') === 'UMSO' && name === 'meter_id';
+      const carried = type === 'numeric' && value !== null ? Math.round(Number(value) * 1e6) : value;
+      const fits = !(isUnmetered && value !== null) && (typeof carried !== 'number' || Number.isFinite(carried));
+      event[name] = fits ? carried : null;
+      if (!fits) invalid[name] = String(value);
+    }
+    const decoded = event as unknown as DecodedEvent;
+    return { topic: topicOf(table, row), partition: 0, offset: this.#lsn, key: keyOf(table, row), event: decoded };
   }
 }
 
