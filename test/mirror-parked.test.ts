@@ -68,6 +68,8 @@ describe('a mirrored table whose columns change', () => {
     return JSON.parse((await rig.command('status', '--json')).stdout) as StatusDocument;
   }
 
+  const problems = async (): Promise<StatusDocument['problems']> => (await readStatus()).problems;
+
   async function expectProblem(code: string, text: string): Promise<string> {
     const { problems } = await until(
       'status tells of the table, and of nothing else',
@@ -100,6 +102,7 @@ describe('a mirrored table whose columns change', () => {
     ['an integer becomes a fraction', 'ALTER pieces TYPE double precision', 3],
     ['a column is added', 'ADD colour text', 0],
     ['a column of the key is renamed', 'RENAME id TO number', 3],
+    ['other columns are the key', 'DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (id, pieces)', 3],
     ['a text is widened', 'ALTER code TYPE varchar(6)', 0],
     ['a text is padded', 'ALTER code TYPE char(8)', 3],
     ['an array is of something else', 'ALTER tags TYPE text[] USING tags::text[]', 3],
@@ -167,6 +170,46 @@ describe('a mirrored table whose columns change', () => {
     await restart();
     await expectOthersGoOn(5);
     await resume();
+    await expectAgreement();
+  });
+
+  test('is parked when other columns are its key, and is whole again once the key is given back', async () => {
+    await sql(`UPDATE ${table} SET pieces = 0 WHERE pieces IS NULL`);
+    await sql(`ALTER TABLE ${table} DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (id, pieces)`);
+    await sql(
+      `INSERT INTO ${table} (id, pieces) VALUES (1, 100), (9, 1), (9, 2); DELETE FROM ${table} WHERE id = 9 AND pieces = 2`,
+    );
+    const remedy = await expectProblem(
+      'PRIMARY_KEY_DIFFERS',
+      'sales.orders: the primary key is (id, pieces) now, and its rows are told apart by (id)',
+    );
+    expect(remedy).toContain('ADD PRIMARY KEY ("id")');
+    await expectOthersGoOn(6);
+    expect((await rig.command('resume', table)).stdout).toContain('the primary key is (id, pieces) now');
+    await sql(`DELETE FROM ${table} WHERE id = 1 AND pieces = 100`);
+    await sql(`ALTER TABLE ${table} DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (id)`);
+    await resume();
+    await expectAgreement();
+    // With a full identity the stream does not say which columns are the key: the catalogue does, and nobody has to write.
+    await sql(`ALTER TABLE ${table} REPLICA IDENTITY FULL, DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (id, pieces)`);
+    await expectProblem('PRIMARY_KEY_DIFFERS', 'the primary key is (id, pieces) now');
+    await sql(`ALTER TABLE ${table} REPLICA IDENTITY DEFAULT, DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (id)`);
+    await resume();
+    await expectAgreement();
+  });
+
+  test('is parked when its deletes do not say its key; reconcile then finds what they deleted', async () => {
+    await sql(`ALTER TABLE ${table} ADD COLUMN other serial; CREATE UNIQUE INDEX other ON ${table} (other)`);
+    await until('the source has the column', problems, (found) => found.length === 0);
+    await sql(`ALTER TABLE ${table} REPLICA IDENTITY USING INDEX other`);
+    await sql(`DELETE FROM ${table} WHERE id = 9; UPDATE ${table} SET other = 1000, code = 'moved' WHERE id = 2`);
+    await expectProblem('REPLICA_IDENTITY', 'The replica identity of sales.orders does not hold id');
+    await expectOthersGoOn(7);
+    await sql(`ALTER TABLE ${table} REPLICA IDENTITY DEFAULT`);
+    await resume();
+    expect(rig.log('registration')).toContain('1 deletes of sales.orders were parked without saying which rows');
+    const { status, stdout } = await rig.command('reconcile', '--table', table, '--repair', '--yes');
+    expect([status, stdout]).toEqual([expect.any(Number), expect.stringContaining('extra')]);
     await expectAgreement();
   });
 });

@@ -1,3 +1,4 @@
+import type { IdentityGuard } from './identity-guard.ts';
 import type { Position } from '../../avro/position.ts';
 import { nowMicros } from '../../runtime/clock.ts';
 import type { Batch } from './batch.ts';
@@ -48,6 +49,7 @@ export class Capture implements PgoutputListener {
   readonly #checkpoint: Covered;
   readonly #tables: CapturedTables;
   readonly #writers: ReadonlyMap<number, TableWriter>;
+  readonly #guards: ReadonlyMap<number, IdentityGuard>;
   /** Relation id → where the token's column stands. */
   readonly #heartbeats = new Map<number, number>();
   #observer: StreamObserver | null = null;
@@ -67,6 +69,7 @@ export class Capture implements PgoutputListener {
     this.#checkpoint = parts.coverage.covered();
     this.#tables = parts.tables;
     this.#writers = parts.tables.writers;
+    this.#guards = parts.tables.guards;
   }
 
   observe(observer: StreamObserver): void {
@@ -149,6 +152,7 @@ export class Capture implements PgoutputListener {
 
   update(relationId: number, row: Tuple, old: Tuple | null, oldIsFull: boolean): void {
     this.#ordinal += 1;
+    if (this.#guards.size > 0 && this.#guards.get(relationId)?.isUpdateBlind(old) === true) this.#parkBlind(relationId);
     const writer = this.#writers.get(relationId);
     if (writer === undefined) {
       this.#beat(relationId, row);
@@ -164,6 +168,7 @@ export class Capture implements PgoutputListener {
 
   delete(relationId: number, old: Tuple): void {
     this.#ordinal += 1;
+    if (this.#guards.size > 0 && this.#guards.get(relationId)?.isDeleteBlind(old) === true) this.#parkBlind(relationId);
     const writer = this.#writers.get(relationId);
     if (writer === undefined) {
       this.#park(relationId, old);
@@ -219,6 +224,13 @@ export class Capture implements PgoutputListener {
   /** Whether everything up to here is told, and no transaction is being taken. */
   #isBetween(): boolean {
     return this.#stamp === null && this.#parts.coverage.complete;
+  }
+
+  /** What is covered is told already, whatever it was told as. */
+  #parkBlind(relationId: number): void {
+    if (this.#ordinal <= this.#coveredOrdinal) return;
+    const { generation, lsn } = this.#current();
+    this.#tables.parkBlind(relationId, { generation, lsn, ordinal: this.#ordinal - 1 });
   }
 
   /** A change of a parked table goes to the parked topic as it came. */

@@ -5,6 +5,8 @@ import { nowMicros } from '../../runtime/clock.ts';
 import type { TableRoute } from './contract.ts';
 import type { Coverage } from './coverage.ts';
 import type { SettledShapes } from './evolution.ts';
+import { IdentityGuard } from './identity-guard.ts';
+import { identityNote, lackingRowNote } from './key-judgement.ts';
 import type { ParkCode, ParkedTable } from './parked-tables.ts';
 import { ParkedTail, ParkedWriter, type RawMessage } from './parked-writer.ts';
 import type { Relation } from './pgoutput.ts';
@@ -37,6 +39,8 @@ interface Announced {
  */
 export class CapturedTables {
   readonly writers = new Map<number, TableWriter>();
+  /** Of partitioned tables, whose partitions may have another replica identity than the stream says. */
+  readonly guards = new Map<number, IdentityGuard>();
   readonly #parked = new Map<number, ParkedWriter>();
   /** Announced with a shape that did not fit, and the table fits by now: what comes next is announced anew. */
   readonly #outdated = new Set<number>();
@@ -105,6 +109,15 @@ export class CapturedTables {
     for (const { code, text, column, from, to } of notes) log.info({ code, table, column, from, to }, text);
     shapes.accept(table, shape);
     return null;
+  }
+
+  /** A change of the relation does not say what its row was: from there on its table is parked. */
+  parkBlind(relationId: number, after: Position): void {
+    const relation = this.#announced.get(relationId)?.relation;
+    const route = relation === undefined ? null : this.#routeOf(relation);
+    if (route === null) return;
+    const note = lackingRowNote(route);
+    this.park(route, { ...note, fix: note.fix ?? '' }, after);
   }
 
   /** From the position on, changes of the table are parked. */
@@ -186,6 +199,7 @@ export class CapturedTables {
     this.#announced.delete(id);
     this.#outdated.delete(id);
     this.writers.delete(id);
+    this.guards.delete(id);
     this.#parked.delete(id);
   }
 
@@ -196,7 +210,8 @@ export class CapturedTables {
 
   #against(route: TableRoute, relation: Relation): ShapeNote | null {
     if (tableName(relation) !== tableName(route)) return renamedNote(route, relation);
-    return this.#judge(route, { relationId: relation.id, columns: relation.columns });
+    const against = this.#judge(route, { relationId: relation.id, columns: relation.columns });
+    return against ?? identityNote(route, relation);
   }
 
   #place(route: TableRoute, id: number, after: Position): void {
@@ -211,6 +226,7 @@ export class CapturedTables {
       if (against !== null) this.park(route, { ...against, fix: against.fix ?? '' }, after);
     }
     const entry = coverage.parked[table];
+    this.guards.delete(id);
     if (entry !== undefined && this.#partition !== null) {
       if (this.#isReplaced(route, relation)) {
         // Nothing of it is kept: whoever resumes the table with it has all of it read.
@@ -222,14 +238,10 @@ export class CapturedTables {
       this.#parked.set(id, new ParkedWriter(route, entry, relation, message, this.#partition, this.#tails));
     } else {
       this.#parked.delete(id);
-      this.writers.set(
-        id,
-        new TableWriter(
-          route,
-          relation.columns.map(({ name }) => name),
-          context,
-        ),
-      );
+      const columns = relation.columns.map(({ name }) => name);
+      this.writers.set(id, new TableWriter(route, columns, context));
+      if (this.#partition !== null && this.#parts.shapes.partitioned.has(table))
+        this.guards.set(id, new IdentityGuard(route, relation.replicaIdentity, columns));
     }
   }
 

@@ -1,8 +1,10 @@
 import pg from 'pg';
 import { pause } from '../../runtime/clock.ts';
 import type { TableRoute } from './contract.ts';
+import { keyNote, readKeys } from './key-judgement.ts';
 import { tableName } from './route-columns.ts';
 import { readShape } from './shape-book.ts';
+import type { ShapeNote } from './shape-judgement.ts';
 import type { SnapshotParts } from './snapshot-parts.ts';
 
 const parkedEveryMs = 100;
@@ -11,17 +13,35 @@ const parkedEveryMs = 100;
 export async function isFit(
   client: pg.Client,
   route: TableRoute,
-  { tables, capture, context }: SnapshotParts,
+  parts: SnapshotParts,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { tables, context } = parts;
   if (context.settings.parkedTopic === null) return true;
   const shape = await readShape(client, route.schema, route.table);
   // A table that is not there is somebody else's matter.
-  const against = shape === null ? null : tables.judge(route, shape);
+  const against = shape === null ? null : (tables.judge(route, shape) ?? (await keyAgainst(client, route)));
   if (against === null) return true;
-  capture.betweenTransactions((at) => tables.park(route, { ...against, fix: against.fix ?? '' }, at));
+  parkingBetween(parts)(route, against);
   while (!signal.aborted && !tables.isParked(tableName(route))) await pause(parkedEveryMs, signal);
   return false;
+}
+
+/** Parks a table between two source transactions, unless it is parked. */
+export function parkingBetween({
+  tables,
+  capture,
+}: Pick<SnapshotParts, 'tables' | 'capture'>): (route: TableRoute, note: ShapeNote) => void {
+  return (route, note) => {
+    if (tables.isParked(tableName(route))) return;
+    capture.betweenTransactions((at) => tables.park(route, { ...note, fix: note.fix ?? '' }, at));
+  };
+}
+
+/** Rows are read in the order of their key, each once: for that it must be the table's. */
+async function keyAgainst(client: pg.Client, route: TableRoute): Promise<ShapeNote | null> {
+  const key = (await readKeys(client, [route])).get(tableName(route));
+  return key === undefined ? null : keyNote(route, key);
 }
 
 /** Whether the server says that a column or table, which was there when the question was made, is not there any more. */

@@ -1,6 +1,7 @@
 import type { Batch } from './batch.ts';
 import type { ColumnTypes } from './column-types.ts';
 import type { TableRoute } from './contract.ts';
+import { IdentityGuard } from './identity-guard.ts';
 import type { ParkedRecord } from './parked-record.ts';
 import { PgoutputParser, type PgoutputListener, type Relation } from './pgoutput.ts';
 import { identifyingColumns, neededColumns, routeColumns, tableName } from './route-columns.ts';
@@ -16,23 +17,32 @@ export interface ToldAt {
   readonly ordinal: number;
 }
 
+export interface ParkedChangesParts {
+  readonly route: TableRoute;
+  readonly current: TableShape;
+  readonly context: WriterContext;
+  readonly types: ColumnTypes;
+  readonly isPartitioned: boolean;
+}
+
 /** Tells parked changes of one table, with the shape in which each came and what is known of the table by now. */
 export class ParkedChanges implements PgoutputListener {
   readonly #route: TableRoute;
-  readonly #current: TableShape;
-  readonly #context: WriterContext;
-  readonly #types: ColumnTypes;
+  readonly #parts: ParkedChangesParts;
   /** Columns of a mirrored table whose values the store could not take: they are read again when all is told. */
   #notKept: readonly number[] = [];
   readonly #parser = new PgoutputParser(this);
   #writer: TableWriter | null = null;
   #at: ToldAt | null = null;
+  #guard: IdentityGuard | null = null;
+  /** What identifies a row is not in the old rows of this shape. */
+  #isBlind = false;
+  /** Deletes that could not be told, because they do not say which row they deleted. */
+  blind = 0;
 
-  constructor(route: TableRoute, current: TableShape, context: WriterContext, types: ColumnTypes) {
-    this.#route = route;
-    this.#current = current;
-    this.#context = context;
-    this.#types = types;
+  constructor(parts: ParkedChangesParts) {
+    this.#parts = parts;
+    this.#route = parts.route;
   }
 
   /** Changes that follow have this shape. */
@@ -45,18 +55,21 @@ export class ParkedChanges implements PgoutputListener {
     this.#parser.parse(message, 0);
   }
 
-  relation({ columns }: Relation): void {
-    const names = columnNames(this.#route, columns, this.#current);
+  relation(relation: Relation): void {
+    const { columns } = relation;
+    const names = columnNames(this.#route, columns, this.#parts.current);
     const missing = neededColumns(this.#route).filter((column) => !names.includes(column));
     // What such a row had in the column is in no change: the item is empty, and the table is read again.
     const route = { ...this.#route, optional: [...(this.#route.optional ?? []), ...missing] };
-    this.#writer = new TableWriter(route, names, this.#context);
+    this.#writer = new TableWriter(route, names, this.#parts.context);
     const { kept = {} } = this.#route;
     const identifying = identifyingColumns(this.#route);
+    this.#isBlind = identifying.some((column) => columns[names.indexOf(column)]?.inIdentity === false);
+    this.#guard = this.#parts.isPartitioned ? new IdentityGuard(this.#route, relation.replicaIdentity, names) : null;
     this.#notKept = columns.flatMap((column, index) => {
       const name = names[index] ?? '';
       const stored = kept[name]?.stored;
-      const isUnfit = stored !== undefined && !identifying.includes(name) && !this.#types.isKept(stored, column);
+      const isUnfit = stored !== undefined && !identifying.includes(name) && !this.#parts.types.isKept(stored, column);
       return isUnfit ? [index] : [];
     });
   }
@@ -69,6 +82,12 @@ export class ParkedChanges implements PgoutputListener {
 
   update(_relationId: number, row: Tuple, old: Tuple | null, oldIsFull: boolean): void {
     const { writer, batch, stamp, ordinal } = this.#told();
+    if (this.#isBlind || this.#guard?.isUpdateBlind(old) === true) {
+      // What the row was is not known: what it is, is told, and the table is read again.
+      this.#leaveOut(row);
+      writer.write(batch, 'update', stamp, ordinal, row);
+      return;
+    }
     if (old !== null && oldIsFull) fillUnchanged(row, old);
     else if (old !== null) writer.fillIdentity(row, old);
     this.#leaveOut(row);
@@ -76,6 +95,10 @@ export class ParkedChanges implements PgoutputListener {
   }
 
   delete(_relationId: number, old: Tuple): void {
+    if (this.#isBlind || this.#guard?.isDeleteBlind(old) === true) {
+      this.blind += 1;
+      return;
+    }
     const { writer, batch, stamp, ordinal } = this.#told();
     writer.write(batch, 'delete', stamp, ordinal, old);
   }

@@ -8,6 +8,7 @@ import { CapturedTables } from './captured-tables.ts';
 import type { SourceSettings } from './contract.ts';
 import { Coverage } from './coverage.ts';
 import { SettledShapes } from './evolution.ts';
+import { parkingBetween } from './fit-table.ts';
 import { resumeFrom } from './gap.ts';
 import { beatHeart } from './heartbeat.ts';
 import { publishBatches, type SourceFailpoint } from './publishing.ts';
@@ -148,7 +149,10 @@ export async function runSource(
       (stopped) =>
         settings.parkedTopic === null
           ? Promise.resolve()
-          : watchTables({ database, settings, report, log, lookAtMirrors }, stopped),
+          : watchTables(
+              { database, settings, report, log, lookAtMirrors, park: parkingBetween({ capture, tables }) },
+              stopped,
+            ),
       (stopped) =>
         beatHeart(
           { database: asking, source: settings.name, intervalMs: settings.limits.heartbeatIntervalMs },

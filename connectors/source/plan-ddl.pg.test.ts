@@ -47,6 +47,8 @@ describe('what a statement would do is said beforehand, and nothing is done', ()
     ['ALTER COLUMN supplier_efd TYPE text', 'parks', 'COLUMN_TYPE_UNSUITABLE'],
     ['RENAME TO metering_place', 'parks', 'TABLE_RENAMED'],
     ['SET SCHEMA public', 'parks', 'TABLE_RENAMED'],
+    ['DROP CONSTRAINT metering_point_pkey', 'parks', 'PRIMARY_KEY_DIFFERS'],
+    ['DROP CONSTRAINT metering_point_pkey, ADD PRIMARY KEY (mpan_core, gsp_group)', 'parks', 'PRIMARY_KEY_DIFFERS'],
   ])('%s: %s', async (action, verdict, code) => {
     const before = await columns();
     const judgement = await plan(action);

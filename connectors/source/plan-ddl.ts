@@ -6,6 +6,7 @@ import { Fault } from '../../runtime/fault.ts';
 import { ColumnTypes } from './column-types.ts';
 import type { TableRoute } from './contract.ts';
 import { tellChange } from './evolution.ts';
+import { keyNote, readKeys } from './key-judgement.ts';
 import { storedTypes, tableName } from './route-columns.ts';
 import { readShape } from './shape-book.ts';
 import { judgeShape, type ShapeJudgement, type ShapeQuestion, tableRenamed } from './shape-judgement.ts';
@@ -83,6 +84,8 @@ export async function planAlterTable(
     if (table !== route.table) return tableRenamed(route, { schema: route.schema, table });
     const shape = await readShape(client, schema, table);
     const question = { types, before: before?.columns ?? null, after: shape?.columns ?? [] };
+    const against = keyNote(route, [...(await readKeys(client, [{ ...route, schema, table }])).values()].flat());
+    if (against !== null) return { verdict: 'parks', notes: [against] };
     if (follow === null) {
       await types.load(client, storedTypes(route));
       return judgeShape({ ...question, route, schemaOf });

@@ -3,7 +3,9 @@ import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import { maskDigits } from '../../runtime/mask.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
 import { readGivenUp, tellGivenUp } from './last-resort.ts';
-import { identifyingColumns, neededColumns, routeColumns, tableName } from './route-columns.ts';
+import { lackingIdentities } from './key-judgement.ts';
+import { neededColumns, routeColumns, tableName } from './route-columns.ts';
+import type { ParkedTables } from './parked-tables.ts';
 import { hasPublished, publishedTables, publishesInPart } from './setup.ts';
 import { quoteIdentifier, quoteTable } from './sql.ts';
 import type { SourceFinding } from './finding.ts';
@@ -220,24 +222,16 @@ function shapeFindings(route: TableRoute, table: CatalogTable): readonly SourceF
   return findings;
 }
 
-/** A table without partitions is its own leaf. */
 function identityFindings(
   route: TableRoute,
   table: CatalogTable,
   leaves: readonly CatalogTable[],
 ): readonly SourceFinding[] {
-  const there = identifyingColumns(route).filter((column) => table.columns.some(({ name }) => name === column));
-  return [...new Map([table, ...leaves].map((one) => [tableName(one), one])).values()].flatMap((one) => {
-    const outside = there.filter((column) => !one.identityColumns.includes(column));
-    if (outside.length === 0 || there.length < identifyingColumns(route).length) return [];
-    return [
-      {
-        code: 'REPLICA_IDENTITY',
-        text: `The replica identity of ${tableName(one)} does not hold ${outside.join(', ')}: a delete would not say which topic and key it belongs to.`,
-        remedy: `Run \`concord init\`, or ALTER TABLE ${quoteTable(one)} REPLICA IDENTITY FULL.`,
-      },
-    ];
-  });
+  return lackingIdentities(route, table, leaves).map(({ of, columns }) => ({
+    code: 'REPLICA_IDENTITY',
+    text: `The replica identity of ${tableName(of)} does not hold ${columns.join(', ')}: a delete would not say which topic and key it belongs to.`,
+    remedy: `Run \`concord init\`, or ALTER TABLE ${quoteTable(of)} REPLICA IDENTITY FULL.`,
+  }));
 }
 
 async function privilegeFindings(client: pg.Client, route: TableRoute): Promise<readonly SourceFinding[]> {
@@ -257,11 +251,19 @@ async function privilegeFindings(client: pg.Client, route: TableRoute): Promise<
 }
 
 /** What may come up about tables while the source runs, because somebody makes or alters them. */
-export async function findingsOfTables(client: pg.Client, settings: SourceSettings): Promise<readonly SourceFinding[]> {
+export async function findingsOfTables(
+  client: pg.Client,
+  settings: SourceSettings,
+  parked: ParkedTables,
+): Promise<readonly SourceFinding[]> {
   const findings = [...(await publicationFindings(client, settings)), ...(await passingBy(client, settings))];
   for (const route of settings.routes) {
     const table = await readTable(client, route.schema, route.table);
-    if (table !== null) findings.push(...identityFindings(route, table, await readLeaves(client, table)));
+    if (table === null) continue;
+    const leaves = await readLeaves(client, table);
+    // Where the table is parked for it, that is told already; which partition it is, is not.
+    const isTold = parked[tableName(route)]?.code === 'REPLICA_IDENTITY' && leaves[0] === table;
+    if (!isTold) findings.push(...identityFindings(route, table, leaves));
   }
   return findings;
 }

@@ -9,6 +9,7 @@ import { columnNames, ParkedChanges, untellable } from './parked-changes.ts';
 import type { ParkedRecord } from './parked-record.ts';
 import type { ParkedTable } from './parked-tables.ts';
 import type { ParkedTail } from './parked-writer.ts';
+import { isOfKey, readKeyNote } from './key-judgement.ts';
 import { readRelation } from './pgoutput.ts';
 import { askForWholeTable } from './read-whole.ts';
 import type { ReleaseMarks } from './release-marks.ts';
@@ -44,6 +45,8 @@ const notUsableRetryMs = 100;
 export class Release {
   readonly #parts: ReleaseParts;
   readonly #reader: ParkedReader;
+  /** Deletes that do not say which row they deleted. */
+  #blind = 0;
 
   constructor(parts: ReleaseParts) {
     this.#parts = parts;
@@ -54,9 +57,13 @@ export class Release {
   async run(client: pg.Client, route: TableRoute, signal: AbortSignal): Promise<string | null> {
     const { coverage, tables, shapes, log } = this.#parts;
     const table = tableName(route);
+    this.#blind = 0;
     for (let round = 0; !signal.aborted; round += 1) {
       const entry = coverage.parked[table];
-      if (entry === undefined) return null;
+      if (entry === undefined) {
+        this.#tellBlind(route);
+        return null;
+      }
       await shapes.types.load(client);
       const current = await readShape(client, route.schema, route.table);
       if (current === null) return `The table ${table} does not exist. ${entry.fix}`;
@@ -68,7 +75,7 @@ export class Release {
         await this.#askToReadAgain(client, route, 'it is another table than before');
         shapes.accept(table, current);
       }
-      const against = tables.judge(route, current);
+      const against = tables.judge(route, current) ?? (await readKeyNote(client, route));
       if (against !== null) return `${against.text} ${against.fix ?? ''}`;
       try {
         const refusal = await this.#round(client, route, entry, current.columns, Math.min(round, doublingsMax), signal);
@@ -82,6 +89,15 @@ export class Release {
       );
     }
     return null;
+  }
+
+  #tellBlind(route: TableRoute): void {
+    if (this.#blind === 0) return;
+    const table = tableName(route);
+    this.#parts.log.error(
+      { code: 'REPLICA_IDENTITY', table, deletes: this.#blind },
+      `${this.#blind} deletes of ${table} were parked without saying which rows they deleted, and are not told: \`concord reconcile --table ${route.entity} --repair\` finds the rows, and deletes them in the store.`,
+    );
   }
 
   /** One chunk; null when it is told, or could not be told just now. */
@@ -104,6 +120,8 @@ export class Release {
     const end = report.nextOffsets[partitionName(context.settings.parkedTopic ?? '', 0)] ?? 0;
     const chunk = await this.#read(entry, start.lsn, end, context.settings.limits.chunkRows * 2 ** doublings);
     if (typeof chunk === 'string') return chunk;
+    if (isOfKey(entry.code))
+      await this.#askToReadAgain(client, route, 'rows that shared a key may have hidden each other');
     const refusal = await this.#prepare(client, route, chunk, current);
     if (refusal !== null) return refusal;
     const positions = chunk.transactions + tailTransactionsMax + 1;
@@ -172,7 +190,8 @@ export class Release {
     if (ends && entry.released + changes !== entry.changes) {
       return `Of ${entry.changes} changes of ${tableName(route)} that were parked, ${entry.released + changes} can be read on the parked topic: somebody has deleted records there. The table stays parked, so that nothing is lost silently.`;
     }
-    const told = new ParkedChanges(route, current, context, shapes.types);
+    const isPartitioned = shapes.partitioned.has(tableName(route));
+    const told = new ParkedChanges({ route, current, context, types: shapes.types, isPartitioned });
     const { generation, sourceTime } = coverage;
     // The last one stands just below what the mark itself covers.
     const before = lsn - 2 - transactionsOf(records);
@@ -193,6 +212,7 @@ export class Release {
       coverage.lsn = stamp.lsn;
       coverage.ordinal = record.ordinal;
     }
+    this.#blind += told.blind;
     entry.released += changes;
     entry.next = chunk.next;
     if (ends) tables.release(route, { generation, lsn: coverage.lsn, ordinal: coverage.ordinal });

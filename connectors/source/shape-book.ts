@@ -38,6 +38,8 @@ export async function readShape(client: Queryable, schema: string, table: string
  */
 export class ShapeBook {
   readonly types = new ColumnTypes();
+  /** Tables that had partitions, or could have, when the book was opened. */
+  readonly partitioned = new Set<string>();
   readonly #settings: Pick<SourceSettings, 'name' | 'routes'>;
   readonly #shapes = new Map<string, KnownShape>();
   readonly #unsaved = new Set<string>();
@@ -145,6 +147,10 @@ export class ShapeBook {
       );
       for (const { table, id, columns } of rows) this.#shapes.set(table, { relationId: id, columns });
     }
+    const { rows: roots } = await client.query<{ schema: string; table: string }>(
+      `SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'p'`,
+    );
+    for (const root of roots) this.partitioned.add(tableName(root));
     for (const route of this.#settings.routes) {
       const table = tableName(route);
       if (this.#shapes.has(table)) continue;

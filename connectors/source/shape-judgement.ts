@@ -21,7 +21,9 @@ export type ShapeNoteCode =
   | 'COLUMN_TYPE_CHANGED'
   | 'COLUMN_TYPE_UNSUITABLE'
   | 'TABLE_RENAMED'
-  | 'TABLE_REPLACED';
+  | 'TABLE_REPLACED'
+  | 'PRIMARY_KEY_DIFFERS'
+  | 'REPLICA_IDENTITY';
 
 /** One thing about a shape, with both types as SQL; `fix` is there if it keeps the table from being published. */
 export interface ShapeNote {

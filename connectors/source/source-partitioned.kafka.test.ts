@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { requestSnapshot, readJob } from './job-table.ts';
 import { checkSource } from './preflight.ts';
+import { replayed, wished } from './parked.fixture.ts';
 import { differencesOf } from './replayed.fixture.ts';
 import { tableName } from './route-columns.ts';
 import { setUpSource } from './setup.ts';
@@ -89,6 +90,44 @@ test('a delete from a partition says its topic and its key', async () => {
       [106, '0000000000106'],
     ]),
   );
+});
+
+test('a delete from a partition that was made while everything runs, and does not say what it deletes, parks the table', async () => {
+  const appointment = 'registration.appointment';
+  const sql = (text: string): Promise<unknown> => stage.client.query(text);
+  await sql(`CREATE TABLE registration.later PARTITION OF registration.appointment FOR VALUES FROM (1000) TO (2000);
+    INSERT INTO registration.appointment (appointment_id, mpan_core, service_type) SELECT n, lpad(n::text, 13, '0'), 'MSA' FROM generate_series(1000, 1010) n`);
+  await caughtUp();
+  expect(source.report.parked).toEqual({});
+  while (source.report.findings.every(({ text }) => !text.includes('registration.later'))) await caughtUp();
+  expect(source.report.findings.map(({ code, remedy }) => [code, remedy])).toEqual([
+    ['REPLICA_IDENTITY', expect.stringContaining('ALTER TABLE "registration"."later" REPLICA IDENTITY FULL')],
+  ]);
+  const before = (await stage.events('appointment.mss')).length;
+  await sql(`DELETE FROM registration.appointment WHERE appointment_id IN (7, 1007)`);
+  await sql(`UPDATE registration.appointment SET service_type = 'MSS' WHERE appointment_id = 1008`);
+  await caughtUp();
+  expect(source.report.parked[appointment]).toMatchObject({ code: 'REPLICA_IDENTITY', changes: 2 });
+  const refused = await wished(stage, appointment, 'resume');
+  expect(refused.answer).toContain('The replica identity of registration.later does not hold mpan_core, service_type');
+
+  await setUpSource(database(), stage.settings);
+  expect(await wished(stage, appointment, 'resume')).toMatchObject({ state: 'done' });
+  await caughtUp();
+  const msa = await replayed(stage, ['appointment.msa'], 'appointment_id');
+  // What was deleted, or moved away, before the partition said so is left for reconcile; it is told under no other key.
+  expect([...msa.rows.keys()].filter((id) => ['7', '1007', '1008'].includes(id)).toSorted()).toEqual(['1007', '1008']);
+  const told = (await stage.events('appointment.mss')).slice(before);
+  expect(told.map(({ recordType, key }) => [recordType, key])).toEqual(
+    expect.arrayContaining([['update', '0000000001008']]),
+  );
+  expect(told.every(({ key }) => key !== '')).toBe(true);
+  // The table was read again; from here on a delete says all.
+  await source.until(({ job }) => job === null);
+  await sql(`DELETE FROM registration.appointment WHERE appointment_id = 1009`);
+  await caughtUp();
+  expect((await replayed(stage, ['appointment.msa'], 'appointment_id')).rows.has('1009')).toBe(false);
+  expect(source.report.parked).toEqual({});
 });
 
 test('a snapshot of a partitioned table, and its truncate, are those of the whole table', async () => {

@@ -1,11 +1,14 @@
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { pause } from '../../runtime/clock.ts';
-import type { SourceSettings } from './contract.ts';
+import type { SourceSettings, TableRoute } from './contract.ts';
 import { TableEvolves } from './evolution.ts';
 import type { SourceFinding } from './finding.ts';
+import { keyNote, readKeys } from './key-judgement.ts';
 import { findingsOfTables } from './preflight.ts';
 import type { SourceReport } from './report.ts';
+import { tableName } from './route-columns.ts';
+import type { ShapeNote } from './shape-judgement.ts';
 
 export interface TableWatchParts {
   readonly database: pg.ClientConfig;
@@ -14,6 +17,8 @@ export interface TableWatchParts {
   readonly log: Logger;
   /** Looks at mirrored tables; throws `TableEvolves` for one whose schema may follow. */
   readonly lookAtMirrors: LookAtMirrors;
+  /** Parks the table between two source transactions. */
+  readonly park: (route: TableRoute, note: ShapeNote) => void;
 }
 
 /** Answers with the mirrored tables that can not be read yet. */
@@ -39,6 +44,7 @@ export async function watchTables(parts: TableWatchParts, signal: AbortSignal): 
       await client.connect();
       for (let round = 0; !signal.aborted; round += 1) {
         const waiting = await parts.lookAtMirrors(client);
+        await parkByKey(parts, client);
         if (round % looksPerFinding === 0) await find(parts, client, waiting, told);
         await pause(lookEveryMs, signal);
       }
@@ -53,13 +59,23 @@ export async function watchTables(parts: TableWatchParts, signal: AbortSignal): 
   }
 }
 
+/** With a full replica identity the stream does not say what the key is; and a table may not be written to for long. */
+async function parkByKey({ settings, park }: TableWatchParts, client: pg.Client): Promise<void> {
+  const keys = await readKeys(client, settings.routes);
+  for (const route of settings.routes) {
+    const key = keys.get(tableName(route));
+    const note = key === undefined ? null : keyNote(route, key);
+    if (note !== null) park(route, note);
+  }
+}
+
 async function find(
   { settings, report, log }: TableWatchParts,
   client: pg.Client,
   waiting: readonly SourceFinding[],
   told: Set<string>,
 ): Promise<void> {
-  report.findings = [...waiting, ...(await findingsOfTables(client, settings))];
+  report.findings = [...waiting, ...(await findingsOfTables(client, settings, report.parked))];
   for (const { code, text, remedy } of report.findings) {
     if (!told.has(text)) log.warn({ code }, `${text} ${remedy}`);
     told.add(text);

@@ -259,8 +259,10 @@ export const sourceExplanations: readonly Explanation[] = [
   {
     code: 'PRIMARY_KEY_DIFFERS',
     title: 'The primary key is another one than expected',
-    meaning: 'What the mapping calls the key of the entity is not what the database guards as unique.',
-    remedy: 'Correct the mapping under `registration.tables`, or the primary key.',
+    meaning:
+      'What the mapping, or the schema of a mirrored table, calls the key is not what the database guards as unique: two rows could share a key, and only one of them would be seen. Where it happens while the source runs, the table is parked: from that position on its changes are kept, raw, on the parked topic, and nothing of them is lost. Other tables go on.',
+    remedy:
+      'Make the primary key again on the columns that the message names, and run `concord resume` with the table, which also reads all of it again. To keep another key, correct the mapping under `registration.tables`; a mirrored table is renamed, and mirrored under its new name.',
   },
   {
     code: 'PRIMARY_KEY_DEFERRABLE',
@@ -272,7 +274,9 @@ export const sourceExplanations: readonly Explanation[] = [
   {
     code: 'REPLICA_IDENTITY',
     title: 'The replica identity does not hold what a delete must say',
-    meaning: 'A delete carries only the replica identity, and without these columns its topic and key are not known.',
-    remedy: 'Run `concord init`, or ALTER TABLE … REPLICA IDENTITY FULL.',
+    meaning:
+      'A delete carries only the replica identity, and without these columns its topic and key are not known. A table whose identity is altered while the source runs is parked; so is one of which a partition, made meanwhile, has sent such a change. A partition that has sent none yet is only told.',
+    remedy:
+      'Run `concord init`, or ALTER TABLE … REPLICA IDENTITY FULL. If the table is parked, run `concord resume` with it, which also reads all of it again; rows that were deleted meanwhile are then found, and deleted in the store, by `concord reconcile --table … --repair`.',
   },
 ];
