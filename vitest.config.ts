@@ -1,7 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
 const integration = ['**/*.pg.test.ts', '**/*.kafka.test.ts', '**/*.stack.test.ts', 'test/**/*.test.ts'];
+/** They look at everything that is on the servers, or measure milliseconds: nothing else runs beside them. */
+const alone = ['reconcile/killed.kafka.test.ts', 'topics/follower.kafka.test.ts'];
 const exclude = ['node_modules/**', 'dist/**', '.concord/**'];
+const onServers = {
+  include: integration,
+  exclude,
+  globalSetup: ['test/stack.setup.ts'],
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+};
 
 export default defineConfig({
   test: {
@@ -17,18 +26,17 @@ export default defineConfig({
           isolate: false,
         },
       },
+      // Each file has databases, topics and ports of its own. Half of the time is waiting, which two files can do at once.
       {
         test: {
+          ...onServers,
           name: 'integration',
-          include: integration,
-          exclude,
-          globalSetup: ['test/stack.setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          maxWorkers: 1,
-          fileParallelism: false,
+          exclude: [...exclude, ...alone],
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
+      { test: { ...onServers, name: 'integration-alone', include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 });

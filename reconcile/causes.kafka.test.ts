@@ -14,6 +14,7 @@ import type { Balance } from '../cli/balance.ts';
 import { RegistryProxy } from '../test/registry-proxy.fixture.ts';
 import { count, Rig, until } from '../test/rig.fixture.ts';
 import type { ReconcileReport, TableReport } from './report.ts';
+import { performedOn } from '../cli/perform.fixture.ts';
 
 const ours = `application_name = 'concord reconcile' AND datname = current_database()`;
 
@@ -41,7 +42,7 @@ describe('reconcile gives a row that', () => {
   });
 
   async function reconcile(...options: readonly string[]): Promise<ReconcileReport> {
-    const { stdout, stderr } = await rig.command('reconcile', '--json', '--reveal', ...options);
+    const { stdout, stderr } = await performedOn(rig, 'reconcile', '--json', '--reveal', ...options);
     if (stdout === '') throw new Error(stderr);
     return JSON.parse(stdout) as ReconcileReport;
   }
@@ -121,7 +122,7 @@ describe('reconcile gives a row that', () => {
     const report = await reconcile();
     // All were captured, and are counted once.
     expect(report).toMatchObject({ verdict: 'agree', closes: true, events: { deadLettered: 3, inFlight: 0 } });
-    const balance = JSON.parse((await rig.command('balance', '--json')).stdout) as Balance;
+    const balance = JSON.parse((await performedOn(rig, 'balance', '--json')).stdout) as Balance;
     const ofPoints = balance.topics.find(({ topic }) => topic.endsWith('.metering-point'));
     expect(ofPoints).toMatchObject({ captured: 62, applied: 59, deadLettered: 3, inFlight: 0 });
     expect(points(report)).toMatchObject({ agreeing: 58, explained: { deadLettered: 3 }, unexplained: 0 });

@@ -10,6 +10,7 @@ import {
 import { count, Rig, until } from '../test/rig.fixture.ts';
 import { Load } from './load.fixture.ts';
 import type { Difference, ReconcileReport } from './report.ts';
+import { performedOn } from '../cli/perform.fixture.ts';
 
 const points = 2_000;
 /** The long form: CONCORD_RECONCILE_RUNS=100. */
@@ -40,7 +41,7 @@ describe('with both sides running, reconcile', () => {
   });
 
   async function reconcile(...options: readonly string[]): Promise<{ status: number | null; report: ReconcileReport }> {
-    const { status, stdout, stderr } = await rig.command('reconcile', '--json', '--reveal', ...options);
+    const { status, stdout, stderr } = await performedOn(rig, 'reconcile', '--json', '--reveal', ...options);
     if (stdout === '') throw new Error(stderr);
     return { status, report: JSON.parse(stdout) as ReconcileReport };
   }
@@ -68,16 +69,16 @@ describe('with both sides running, reconcile', () => {
       ['meter_asset', 0],
     ]);
     expect(status).toBe(0);
-    const verified = JSON.parse((await rig.command('status', '--json')).stdout) as {
+    const verified = JSON.parse((await performedOn(rig, 'status', '--json')).stdout) as {
       verifiedThrough: Record<string, string>;
     };
     expect(verified.verifiedThrough['appointment']).toBe(report.tables[3]?.verifiedThrough);
-    expect((await rig.command('status')).stdout).toContain(`metering_point ${report.tables[2]?.verifiedThrough}`);
+    expect((await performedOn(rig, 'status')).stdout).toContain(`metering_point ${report.tables[2]?.verifiedThrough}`);
   });
 
   test('moves what is verified only by a run that passes, and keeps every run', async () => {
     const verified = async (): Promise<Record<string, string>> =>
-      (JSON.parse((await rig.command('status', '--json')).stdout) as { verifiedThrough: Record<string, string> })
+      (JSON.parse((await performedOn(rig, 'status', '--json')).stdout) as { verifiedThrough: Record<string, string> })
         .verifiedThrough;
     await rig.registration.query('UPDATE registration.participant SET name = name');
     await reconcile();
@@ -90,13 +91,15 @@ describe('with both sides running, reconcile', () => {
     await rig.metering.query(`UPDATE metering.participant SET name = substr(name, 2) WHERE mpid = 'SUPA'`);
     expect((await reconcile()).status).toBe(0);
     expect((await verified())['participant']).not.toBe(before['participant']);
-    const runs = JSON.parse((await rig.command('reconcile', 'history', '--json', '--last', '3')).stdout) as object[];
+    const runs = JSON.parse(
+      (await performedOn(rig, 'reconcile', 'history', '--json', '--last', '3')).stdout,
+    ) as object[];
     expect(runs).toMatchObject([
       { verdict: 'agree', unexplained: 0, scope: 'full' },
       { verdict: 'differ', unexplained: 1 },
       { verdict: 'agree', unexplained: 0, sourceRows: 2 * points + 9 },
     ]);
-    expect((await rig.command('reconcile', 'history')).stdout).toMatch(/unexplained {2}▁*█▁\n/);
+    expect((await performedOn(rig, 'reconcile', 'history')).stdout).toMatch(/unexplained {2}▁*█▁\n/);
   });
 
   test('tells a value, a row less and a row more that somebody made in the store, and nothing else', async () => {
@@ -147,8 +150,8 @@ describe('with both sides running, reconcile', () => {
   test('shows no MPAN core unless it is asked to', async () => {
     const [core] = [await mpan(14)];
     await rig.metering.query(`UPDATE metering.metering_point SET opt_out = true WHERE mpan_core = $1`, [core]);
-    const asJson = await rig.command('reconcile', '--json');
-    const asText = await rig.command('reconcile');
+    const asJson = await performedOn(rig, 'reconcile', '--json');
+    const asText = await performedOn(rig, 'reconcile');
     await rig.metering.query(`UPDATE metering.metering_point SET opt_out = false WHERE mpan_core = $1`, [core]);
     expect(asJson.stdout).toContain(`${core.slice(0, 2)}*********${core.slice(-2)}`);
     expect(`${asJson.stdout}${asJson.stderr}${asText.stdout}${asText.stderr}`).not.toContain(core);

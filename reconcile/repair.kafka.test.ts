@@ -12,6 +12,7 @@ import {
 import { count, Rig, until } from '../test/rig.fixture.ts';
 import type { RepairRow } from './repair-plan.ts';
 import type { ReconcileReport } from './report.ts';
+import { performedOn } from '../cli/perform.fixture.ts';
 
 const program = path.resolve(import.meta.dirname, '../dist/cli/concord.js');
 const points = 200;
@@ -52,7 +53,7 @@ describe('a repair sends rows again through the pipe, and', () => {
   });
 
   async function reconcile(...options: readonly string[]): Promise<{ status: number | null; report: Repaired }> {
-    const { status, stdout, stderr } = await rig.command('reconcile', '--json', '--reveal', ...options);
+    const { status, stdout, stderr } = await performedOn(rig, 'reconcile', '--json', '--reveal', ...options);
     if (stdout === '') throw new Error(stderr);
     return { status, report: JSON.parse(stdout) as Repaired };
   }
@@ -133,7 +134,7 @@ describe('a repair sends rows again through the pipe, and', () => {
     );
     expect(await fingerprint()).toEqual(before);
     expect(await count(rig.registration, 'SELECT count(*) FROM concord.snapshot_job')).toBe(0);
-    const masked = await rig.command('reconcile', '--repair');
+    const masked = await performedOn(rig, 'reconcile', '--repair');
     expect(masked.stdout).toContain('Nothing was changed.');
     expect(masked.stdout).not.toContain(await mpan(1));
     expect(masked.stdout).not.toContain(await mpan(900_002));
@@ -196,7 +197,7 @@ describe('a repair sends rows again through the pipe, and', () => {
       [await mpan(900_001)],
     );
     expect(extra.rows).toEqual([{ supplier_mpid: 'SUPA' }]);
-    expect((await rig.command('balance')).status).toBe(0);
+    expect((await performedOn(rig, 'balance')).status).toBe(0);
   });
 
   test('finds nothing to do the second time', async () => {
@@ -257,7 +258,7 @@ describe('a repair sends rows again through the pipe, and', () => {
     // Before the record has the number: the source must not have the job.
     await killRepair(rig.metering, 'metering.repair', 'AFTER UPDATE');
     expect(await recorded()).toEqual(expect.arrayContaining([...(await jobs())]));
-    expect((await rig.command('reconcile')).status).toBe(3);
+    expect((await performedOn(rig, 'reconcile')).status).toBe(3);
     expect(await jobs()).toEqual([]);
     // Before the job is there: the source takes it up, and the record has it.
     await killRepair(rig.registration, 'concord.snapshot_job', 'AFTER INSERT');
@@ -268,7 +269,7 @@ describe('a repair sends rows again through the pipe, and', () => {
     );
     expect(await jobs()).toHaveLength(1);
     expect(await recorded()).toEqual(expect.arrayContaining([...(await jobs())]));
-    const { stdout } = await rig.command('reconcile', 'repairs');
+    const { stdout } = await performedOn(rig, 'reconcile', 'repairs');
     expect(stdout).toMatch(/Repair \d+, \d+ has no end/);
   });
 

@@ -8,6 +8,7 @@ import {
 import { count, Rig, until } from '../test/rig.fixture.ts';
 import { Load } from './load.fixture.ts';
 import type { ReconcileReport } from './report.ts';
+import { performedOn } from '../cli/perform.fixture.ts';
 
 const points = 1_000;
 
@@ -35,7 +36,7 @@ describe('reconcile --since', () => {
   });
 
   async function reconcile(...options: readonly string[]): Promise<ReconcileReport> {
-    const { stdout, stderr } = await rig.command('reconcile', '--json', '--reveal', ...options);
+    const { stdout, stderr } = await performedOn(rig, 'reconcile', '--json', '--reveal', ...options);
     if (stdout === '') throw new Error(stderr);
     return JSON.parse(stdout) as ReconcileReport;
   }

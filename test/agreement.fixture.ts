@@ -1,5 +1,6 @@
 import { goodPoint } from './registration-rows.fixture.ts';
 import { count, type Rig, until } from './rig.fixture.ts';
+import { performedOn } from '../cli/perform.fixture.ts';
 
 export interface BalanceDocument {
   readonly topics: readonly {
@@ -80,7 +81,7 @@ export async function untilEverythingIsThrough(rig: Rig, withinMs = 60_000): Pro
   );
   const answer = await until(
     'every event is accounted for',
-    () => rig.command('balance', '--json'),
+    () => performedOn(rig, 'balance', '--json'),
     ({ status }) => status === 0,
     withinMs,
   );

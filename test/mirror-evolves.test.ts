@@ -4,6 +4,7 @@ import { untilEverythingIsThrough } from './agreement.fixture.ts';
 import { createHelpers, insertReferenceData } from './registration-rows.fixture.ts';
 import { RegistryProxy } from './registry-proxy.fixture.ts';
 import { Rig, until } from './rig.fixture.ts';
+import { performedOn } from '../cli/perform.fixture.ts';
 
 interface StatusDocument {
   readonly problems: readonly { readonly code: string; readonly text: string; readonly remedy: string }[];
@@ -80,7 +81,7 @@ describe('a mirrored table that is altered while everything runs', () => {
   };
 
   async function expectReconciled(): Promise<void> {
-    const { stdout, stderr } = await rig.command('reconcile', '--table', table, '--json');
+    const { stdout, stderr } = await performedOn(rig, 'reconcile', '--table', table, '--json');
     const { verdict, differences } = JSON.parse(
       stdout === '' ? `{"verdict":${JSON.stringify(stderr)}}` : stdout,
     ) as ReconcileDocument;
@@ -88,7 +89,7 @@ describe('a mirrored table that is altered while everything runs', () => {
   }
 
   async function problems(): Promise<StatusDocument['problems']> {
-    return (JSON.parse((await rig.command('status', '--json')).stdout) as StatusDocument).problems;
+    return (JSON.parse((await performedOn(rig, 'status', '--json')).stdout) as StatusDocument).problems;
   }
 
   const expectNoProblem = (): Promise<unknown> => until('nothing is wrong', problems, (found) => found.length === 0);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { freePort } from '../local/ports.ts';
 import { createHelpers, insertReferenceData } from './registration-rows.fixture.ts';
 import { Rig, until } from './rig.fixture.ts';
+import { performedOn } from '../cli/perform.fixture.ts';
 
 interface StatusDocument {
   readonly problems: readonly { readonly code: string; readonly text: string; readonly remedy: string }[];
@@ -65,7 +66,7 @@ describe('a mirrored table whose columns change', () => {
   }
 
   async function readStatus(): Promise<StatusDocument> {
-    return JSON.parse((await rig.command('status', '--json')).stdout) as StatusDocument;
+    return JSON.parse((await performedOn(rig, 'status', '--json')).stdout) as StatusDocument;
   }
 
   const problems = async (): Promise<StatusDocument['problems']> => (await readStatus()).problems;
@@ -124,7 +125,7 @@ describe('a mirrored table whose columns change', () => {
     expect((await rig.command('resume', table)).status).not.toBe(0);
     // What waits is no difference.
     const reconcile = async (): Promise<unknown> =>
-      JSON.parse((await rig.command('reconcile', '--table', table, '--json')).stdout);
+      JSON.parse((await performedOn(rig, 'reconcile', '--table', table, '--json')).stdout);
     const waiting = { verdict: 'agree', differences: [], tables: [{ explained: { parked: 3 }, unexplained: 0 }] };
     expect(await reconcile()).toMatchObject(waiting);
     const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { untilEverythingIsThrough } from './agreement.fixture.ts';
 import { createHelpers, insertReferenceData } from './registration-rows.fixture.ts';
 import { count, Rig, until } from './rig.fixture.ts';
+import { performedOn } from '../cli/perform.fixture.ts';
 
 interface ReconcileDocument {
   readonly tables: readonly { readonly agreeing: number; readonly explained: Readonly<Record<string, number>> }[];
@@ -52,7 +53,14 @@ describe('a mirrored table', () => {
   }
 
   async function reconcile(...options: readonly string[]): Promise<ReconcileDocument> {
-    const { stdout, stderr } = await rig.command('reconcile', '--table', 'Sales.Order lines', '--json', ...options);
+    const { stdout, stderr } = await performedOn(
+      rig,
+      'reconcile',
+      '--table',
+      'Sales.Order lines',
+      '--json',
+      ...options,
+    );
     if (stdout === '') throw new Error(stderr);
     return JSON.parse(stdout) as ReconcileDocument;
   }

@@ -185,7 +185,7 @@ export async function until<T>(
   what: string,
   ask: () => Promise<T>,
   satisfied: (answer: T) => boolean,
-  withinMs = 60_000,
+  withinMs = 90_000,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {

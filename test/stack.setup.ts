@@ -19,9 +19,18 @@ declare module 'vitest' {
   }
 }
 
+interface SharedStack {
+  readonly dataDir: string;
+  readonly started: Promise<StackAddresses>;
+  users: number;
+}
+
+/** Of all projects of a run; each of them loads this module anew. */
+const run = globalThis as { concordTestStack?: SharedStack };
+
 /**
  * Uses the running stack whose addresses are in the JSON file that CONCORD_TEST_STACK names, and leaves it alone. Without it,
- * starts an embedded stack in a temporary directory, and stops and removes it after the last test.
+ * starts an embedded stack in a temporary directory, and stops and removes it after the last test of the last project.
  */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const file = process.env['CONCORD_TEST_STACK'];
@@ -29,16 +38,25 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     project.provide('stack', JSON.parse(readFileSync(file, 'utf8')) as StackAddresses);
     return undefined;
   }
-  const dataDir = mkdtempSync(path.join(tmpdir(), 'concord-test-'));
-  const stop = async (): Promise<void> => {
-    await stopStack(dataDir);
-    removeStack(dataDir);
+  const stack = (run.concordTestStack ??= begin());
+  stack.users += 1;
+  const leave = async (): Promise<void> => {
+    stack.users -= 1;
+    if (stack.users > 0) return;
+    await stopStack(stack.dataDir);
+    removeStack(stack.dataDir);
   };
   try {
-    project.provide('stack', await startStack(dataDir, { report: (line) => process.stderr.write(`stack: ${line}\n`) }));
+    project.provide('stack', await stack.started);
   } catch (error) {
-    await stop();
+    await leave();
     throw error;
   }
-  return stop;
+  return leave;
+}
+
+function begin(): SharedStack {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'concord-test-'));
+  const started = startStack(dataDir, { report: (line) => process.stderr.write(`stack: ${line}\n`) });
+  return { dataDir, started, users: 0 };
 }
