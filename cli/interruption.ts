@@ -13,12 +13,16 @@ export class Interrupted extends Error {
 const graceMs = 2_000;
 
 /** After an interruption the process ends within moments, even when a server that was asked something does not answer. */
-export function endSoon(signal: AbortSignal): void {
+export function endSoon(
+  signal: AbortSignal,
+  text = 'Interrupted, without waiting for a server that does not answer.',
+  withinMs = graceMs,
+): void {
   const end = (): void => {
     setTimeout(() => {
-      process.stderr.write('Interrupted, without waiting for a server that does not answer.\n');
+      process.stderr.write(`${text}\n`);
       process.exit(typeof process.exitCode === 'number' ? process.exitCode : 1);
-    }, graceMs).unref();
+    }, withinMs).unref();
   };
   signal.addEventListener('abort', end, { once: true });
 }

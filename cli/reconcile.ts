@@ -35,7 +35,11 @@ export function reconcileCommand(): Command {
       '100',
     )
     .option('--workers <sessions>', 'sessions that read on each side', '2')
-    .option('--patience <seconds>', 'give up when the store does not move for so long', '30')
+    .option(
+      '--patience <seconds>',
+      'give up when the store does not move, or a database says nothing, for so long',
+      '30',
+    )
     .option('--reveal', 'show MPAN cores unmasked')
     .action(async (options: ReconcileOptions) => {
       checkTogether(options);

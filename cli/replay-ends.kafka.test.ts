@@ -52,7 +52,7 @@ describe('the building of a second store', () => {
   function spawned(configuration: string, ...words: string[]): ChildProcess {
     const program = path.resolve(import.meta.dirname, '../dist/cli/concord.js');
     return spawn(process.execPath, [program, 'replay', ...words, '--config', configuration], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
   }
 
@@ -66,11 +66,11 @@ describe('the building of a second store', () => {
   }
 
   test.each([
-    ['resumed', 'resume', 'resumed'],
-    ['again', '--into', 'again'],
-  ])(
-    'killed with -9 on the way to a place, %s stops at that place, and goes on only when it is asked to',
-    async (name, ...words) => {
+    ['resumed', 'SIGKILL', 'resume', 'resumed'],
+    ['again', 'SIGINT', '--into', 'again'],
+  ] as const)(
+    'on the way to a place %s is ended by %s, stops at that place, and goes on only when it is asked to',
+    async (name, signal, ...words) => {
       await replay('--into', name, '--until', '0/1');
       const second = await connectedTo(rig.meteringUrl, `_replay_${name}`);
       // The lane that writes reference data can not go on, so that the building is in the middle when it is killed.
@@ -81,8 +81,18 @@ describe('the building of a second store', () => {
         () => count(second, 'SELECT coalesce(sum(count), 0) AS count FROM metering.outcome'),
         (found) => found > 0,
       );
-      child.kill('SIGKILL');
-      await once(child, 'exit');
+      let said = '';
+      child.stdout?.on('data', (bytes: Buffer) => {
+        said += bytes.toString();
+      });
+      const ended = once(child, 'exit');
+      child.kill(signal);
+      if (signal === 'SIGKILL') await ended;
+      else {
+        await second.query('ROLLBACK');
+        expect(await ended).toEqual([3, null]);
+        expect(said).toContain(`concord replay --into ${name}\` goes on`);
+      }
       await second.query('ROLLBACK');
       const report = await replay(...words);
       expect(report).toMatchObject({ verdict: 'same', asOf: { lsn: parseLsn(middle) } });

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { type Position, parseLsn } from '../avro/position.ts';
 import { nowMs } from '../runtime/clock.ts';
-import { untilInterrupted } from './interruption.ts';
+import { endSoon, untilInterrupted } from './interruption.ts';
 import { settingsOf, withCommonOptions, type CommonOptions } from './options.ts';
 import { exit, print, printJson, printTable, UsageError } from './output.ts';
 import { ProgressLine } from './reconcile-page.ts';
@@ -107,20 +107,25 @@ async function replay(options: ReplayOptions): Promise<void> {
   await build(settings, secondStoreOf(settings, options.into), { rules, rulesFromMs, until }, options);
 }
 
+/** So long a building that is interrupted may take to end in order. */
+const stopMaxMs = 10_000;
+
 async function build(settings: Settings, store: SecondStore, into: IntoOptions, options: ReplayOptions): Promise<void> {
   const line = new ProgressLine(options.json === true);
+  const how = `Interrupted. \`concord replay --into ${store.name}\` goes on where it was; \`concord replay drop ${store.name}\` clears up.`;
+  const signal = untilInterrupted();
+  signal.addEventListener('abort', () => (process.exitCode = exit.found));
+  // What a comparison of whole stores, or a lane, waits for is not waited for.
+  endSoon(signal, how, stopMaxMs);
   let report: ReplayReport | null;
   try {
-    report = await replayInto(settings, store, into, (text) => line.tell(text), untilInterrupted());
+    report = await replayInto(settings, store, into, (text) => line.tell(text), signal);
   } finally {
     line.clear();
   }
   if (report === null) {
     if (options.json === true) printJson({ store: store.name, verdict: 'interrupted' });
-    else
-      print(
-        `Interrupted. \`concord replay --into ${store.name}\` goes on where it was; \`concord replay drop ${store.name}\` clears up.`,
-      );
+    else print(how);
     process.exitCode = exit.found;
     return;
   }

@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
-import { expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createHelpers, insertPoints, insertReferenceData } from '../test/registration-rows.fixture.ts';
 import { count, Rig, until } from '../test/rig.fixture.ts';
+import { SilentProxy } from '../test/silent-proxy.fixture.ts';
 
 const program = path.resolve(import.meta.dirname, '../dist/cli/concord.js');
 const ours = `application_name = 'concord reconcile' AND datname = current_database()`;
@@ -34,60 +37,109 @@ async function namesInKafka(brokers: string): Promise<unknown> {
   return [topics.toSorted(), groups.map(({ groupId }) => groupId).toSorted()];
 }
 
-test('a reconcile that is killed leaves nothing behind, with a transaction open on the source all the time', async () => {
-  const rig = await Rig.create(inject('stack'));
-  const long = new pg.Client({ connectionString: rig.registrationUrl });
-  try {
+describe('a reconcile that', () => {
+  let rig: Rig;
+  let metering: ReturnType<Rig['start']>;
+
+  beforeAll(async () => {
+    rig = await Rig.create(inject('stack'));
     await createHelpers(rig.registration);
     await insertReferenceData(rig.registration);
     await insertPoints(rig.registration, 1, 100);
     await rig.init();
     rig.start('registration');
-    const metering = rig.start('metering');
+    metering = rig.start('metering');
     await until(
       'the initial load is applied',
       () => count(rig.metering, 'SELECT count(*) FROM metering.metering_point'),
       (rows) => rows === 100,
     );
-    await long.connect();
-    await long.query('BEGIN; UPDATE registration.metering_point SET opt_out = true WHERE mpan_core = mpan(1)');
-    const before = {
-      registration: await leftIn(rig.registration),
-      metering: await leftIn(rig.metering),
-      kafka: await namesInKafka(inject('stack').kafkaBrokers),
-    };
-    // The store stands still, so that it is killed in the middle: with its snapshot taken, and waiting.
-    metering.kill('SIGSTOP');
-    const child = spawn(process.execPath, [program, 'reconcile', '--config', rig.configurationFile], {
-      stdio: 'ignore',
-    });
-    await until(
-      'its snapshot is taken',
-      () => count(rig.registration, `SELECT count(*) FROM pg_stat_activity WHERE ${ours} AND backend_xmin IS NOT NULL`),
-      (sessions) => sessions > 0,
-    );
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-    metering.kill('SIGCONT');
-    for (const client of [rig.registration, rig.metering]) {
+  });
+
+  afterAll(() => rig.stop());
+
+  test('is killed leaves nothing behind, with a transaction open on the source all the time', async () => {
+    const long = new pg.Client({ connectionString: rig.registrationUrl });
+    try {
+      await long.connect();
+      await long.query('BEGIN; UPDATE registration.metering_point SET opt_out = true WHERE mpan_core = mpan(1)');
+      const before = {
+        registration: await leftIn(rig.registration),
+        metering: await leftIn(rig.metering),
+        kafka: await namesInKafka(inject('stack').kafkaBrokers),
+      };
+      // The store stands still, so that it is killed in the middle: with its snapshot taken, and waiting.
+      metering.kill('SIGSTOP');
+      const child = spawn(process.execPath, [program, 'reconcile', '--config', rig.configurationFile], {
+        stdio: 'ignore',
+      });
       await until(
-        'its sessions are gone',
-        () => count(client, `SELECT count(*) FROM pg_stat_activity WHERE ${ours}`),
-        (sessions) => sessions === 0,
+        'its snapshot is taken',
+        () =>
+          count(rig.registration, `SELECT count(*) FROM pg_stat_activity WHERE ${ours} AND backend_xmin IS NOT NULL`),
+        (sessions) => sessions > 0,
       );
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+      metering.kill('SIGCONT');
+      for (const client of [rig.registration, rig.metering]) {
+        await until(
+          'its sessions are gone',
+          () => count(client, `SELECT count(*) FROM pg_stat_activity WHERE ${ours}`),
+          (sessions) => sessions === 0,
+        );
+      }
+      expect({
+        registration: await leftIn(rig.registration),
+        metering: await leftIn(rig.metering),
+        kafka: await namesInKafka(inject('stack').kafkaBrokers),
+      }).toEqual(before);
+      const { status } = await rig.command('reconcile');
+      expect(status).toBe(0);
+      await long.query('COMMIT');
+      expect((await rig.command('reconcile')).status).toBe(0);
+    } finally {
+      await long.end();
     }
-    expect({
-      registration: await leftIn(rig.registration),
-      metering: await leftIn(rig.metering),
-      kafka: await namesInKafka(inject('stack').kafkaBrokers),
-    }).toEqual(before);
-    const { status } = await rig.command('reconcile');
-    expect(status).toBe(0);
-    await long.query('COMMIT');
-    expect((await rig.command('reconcile')).status).toBe(0);
-  } finally {
-    await long.end();
-    await rig.stop();
-  }
+  });
+
+  test.each(['registration', 'metering'] as const)(
+    'waits for a %s database that says nothing any more ends in words, after its patience',
+    async (side) => {
+      const [url, client] =
+        side === 'metering' ? [rig.meteringUrl, rig.metering] : [rig.registrationUrl, rig.registration];
+      const table = side === 'metering' ? 'metering.meter_asset' : 'registration.meter_asset';
+      const proxy = await SilentProxy.open(url);
+      const directory = mkdtempSync(path.join(tmpdir(), 'concord-silent-'));
+      const configuration = path.join(directory, 'concord.yaml');
+      writeFileSync(configuration, readFileSync(rig.configurationFile, 'utf8').replaceAll(url, proxy.through(url)));
+      const blocker = new pg.Client({ connectionString: url });
+      await blocker.connect();
+      try {
+        // It stands in the middle of what it reads there, so that an answer is due.
+        await blocker.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+        const child = spawn(process.execPath, [program, 'reconcile', '--patience', '1', '--config', configuration]);
+        const ended = once(child, 'exit');
+        let said = '';
+        child.stderr.on('data', (bytes: Buffer) => {
+          said += bytes.toString();
+        });
+        await until(
+          'it waits',
+          () => count(client, `SELECT count(*) FROM pg_stat_activity WHERE ${ours} AND wait_event_type = 'Lock'`),
+          (sessions) => sessions > 0,
+        );
+        proxy.silenceAll(() => true);
+        await blocker.query('COMMIT');
+        expect(await ended).toEqual([1, null]);
+        expect(said).toContain('DATABASE_UNAVAILABLE');
+        expect(said).toContain('has said nothing for 1 s');
+      } finally {
+        await blocker.end();
+        await proxy.close();
+        rmSync(directory, { recursive: true });
+      }
+    },
+  );
 });

@@ -208,8 +208,8 @@ export class PointView {
   }
 
   async #onStore<T>(act: (sessions: SnapshotSessions) => Promise<T>): Promise<T> {
-    const { metering, workers, source } = this.#settings;
-    const sessions = await SnapshotSessions.open(metering, workers, [], 0, this.#dependencies.signal);
+    const { metering, workers, source, patienceMs } = this.#settings;
+    const sessions = await SnapshotSessions.open(metering, workers, [], 0, patienceMs, this.#dependencies.signal);
     try {
       const { rows } = await sessions.first.query<{ generation: number }>(
         'SELECT max(generation) AS generation FROM metering.applied_position WHERE source = $1',
@@ -271,7 +271,14 @@ export async function onPoint<T>(
 ): Promise<T> {
   const { signal } = dependencies;
   signal?.throwIfAborted();
-  const point = await takePoint(settings.registration, tables, settings.workers, progress.generation, signal);
+  const point = await takePoint(
+    settings.registration,
+    tables,
+    settings.workers,
+    progress.generation,
+    settings.patienceMs,
+    signal,
+  );
   try {
     const sources = await sourceSides(settings, tables, point);
     return await act(new PointView(settings, dependencies, progress, point, sources));
@@ -305,8 +312,9 @@ async function everMeteringServices({
   metering,
   source,
   meteringService,
+  patienceMs,
 }: ReconcileSettings): Promise<readonly string[]> {
-  const sessions = await SnapshotSessions.open(metering, 1, [], 0);
+  const sessions = await SnapshotSessions.open(metering, 1, [], 0, patienceMs);
   try {
     const { rows } = await sessions.first.query<{ mpid: string }>(
       `SELECT DISTINCT mpid FROM (SELECT mpid, role, source FROM metering.participant

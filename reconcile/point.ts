@@ -25,6 +25,7 @@ export async function takePoint(
   tables: readonly ReconciledTable[],
   workers: number,
   generation: number,
+  silenceMaxMs: number,
   signal?: AbortSignal,
 ): Promise<Point> {
   await refuseStandby(database);
@@ -32,6 +33,7 @@ export async function takePoint(
     database,
     workers,
     tables.map(({ route }) => quoteTable(route)),
+    silenceMaxMs,
     signal,
   );
   try {
@@ -61,11 +63,12 @@ async function openPatiently(
   database: DatabaseSettings,
   workers: number,
   lock: readonly string[],
+  silenceMaxMs: number,
   signal: AbortSignal | undefined,
 ): Promise<SnapshotSessions> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await SnapshotSessions.open(database, workers, lock, lockTimeoutMs, signal);
+      return await SnapshotSessions.open(database, workers, lock, lockTimeoutMs, silenceMaxMs, signal);
     } catch (error) {
       if (!isLockTimeout(error)) throw error;
       if (attempt === lockAttempts) {

@@ -1,12 +1,8 @@
 import pg from 'pg';
-import {
-  type DatabaseSettings,
-  clientConfigOf,
-  cutClient,
-  databaseFault,
-  endClient,
-  withDatabase,
-} from '../runtime/postgres.ts';
+import { type DatabaseSettings, clientConfigOf, databaseFault, endClient, withDatabase } from '../runtime/postgres.ts';
+
+import { cutClient } from '../runtime/cut-client.ts';
+import { SilenceWatch } from '../runtime/silence-watch.ts';
 
 export const applicationName = 'concord reconcile';
 
@@ -72,14 +68,16 @@ class Cut {
 /** Sessions that all see one snapshot, until they are closed. */
 export class SnapshotSessions {
   readonly #cut: Cut;
+  readonly #watch: SilenceWatch;
   readonly clients: readonly pg.Client[];
   /** PostgreSQL's text of the snapshot. */
   readonly snapshot: string;
   /** The server's time when it was taken. */
   readonly at: Date;
 
-  private constructor(cut: Cut, clients: readonly pg.Client[], snapshot: string, at: Date) {
+  private constructor(cut: Cut, watch: SilenceWatch, clients: readonly pg.Client[], snapshot: string, at: Date) {
     this.#cut = cut;
+    this.#watch = watch;
     this.clients = clients;
     this.snapshot = snapshot;
     this.at = at;
@@ -89,15 +87,18 @@ export class SnapshotSessions {
    * `lock`: tables that must not be truncated meanwhile, as SQL names. They are locked before the snapshot is taken,
    * because TRUNCATE takes rows away from older snapshots (P20), and in every session, because a session that
    * waited behind a TRUNCATE which waits for the first would wait for ever. Nobody who reads or writes waits for us.
+   * `silenceMaxMs`: a server that says nothing at all for so long is given up.
    */
   static async open(
     database: DatabaseSettings,
     count: number,
     lock: readonly string[],
     lockTimeoutMs: number,
+    silenceMaxMs: number,
     signal?: AbortSignal,
   ): Promise<SnapshotSessions> {
     const clients: pg.Client[] = [];
+    const watch = new SilenceWatch(clientConfigOf(database, `${applicationName} watch`), clients, silenceMaxMs);
     const cut = new Cut(database, clients, signal);
     const locks =
       lock.length === 0
@@ -122,8 +123,9 @@ export class SnapshotSessions {
         );
       }
       signal?.throwIfAborted();
-      return new SnapshotSessions(cut, clients, row.snapshot, row.at);
+      return new SnapshotSessions(cut, watch, clients, row.snapshot, row.at);
     } catch (error) {
+      watch.stop();
       await Promise.all([endAll(clients), cut.over()]);
       throw databaseFault(error);
     }
@@ -136,6 +138,7 @@ export class SnapshotSessions {
   }
 
   async close(): Promise<void> {
+    this.#watch.stop();
     await Promise.all([endAll(this.clients), this.#cut.over()]);
   }
 }

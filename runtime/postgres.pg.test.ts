@@ -1,7 +1,10 @@
 import { createServer } from 'node:net';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { freshDatabase, type TestDatabase } from '../test/database.fixture.ts';
-import { openPool, withDatabase } from './postgres.ts';
+import { SilentProxy } from '../test/silent-proxy.fixture.ts';
+import { databaseFault, openPool, withDatabase } from './postgres.ts';
+import { SilenceWatch } from './silence-watch.ts';
 
 const { registrationUrl } = inject('stack');
 const suffix = Math.random().toString(36).slice(2, 10);
@@ -77,6 +80,28 @@ describe('a real server', () => {
       code: 'DATABASE_UNAVAILABLE',
       message: expect.stringMatching(text) as string,
     });
+  });
+
+  it('that has fallen silent in the middle of a query is given up, and one that only takes its time is not', async () => {
+    const proxy = await SilentProxy.open(database.url);
+    const client = new pg.Client({ connectionString: proxy.through(database.url), application_name: 'asking' });
+    client.on('error', () => {});
+    await client.connect();
+    const watch = new SilenceWatch({ connectionString: proxy.through(database.url) }, [client], 600);
+    try {
+      // Three times as long as it may be silent.
+      await client.query('SELECT pg_sleep(1.8)');
+      const waiting = client.query('SELECT pg_sleep(600)');
+      proxy.silenceAll(() => true);
+      const error: unknown = await waiting.catch((reason: unknown) => reason);
+      expect(databaseFault(error)).toMatchObject({
+        code: 'DATABASE_UNAVAILABLE',
+        message: expect.stringContaining('has said nothing for 1 s') as string,
+      });
+    } finally {
+      watch.stop();
+      await proxy.close();
+    }
   });
 
   it('shows no MPAN core in what it says', async () => {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import pg from 'pg';
 import { pause } from './clock.ts';
+import { cutClient } from './cut-client.ts';
 import { Fault } from './fault.ts';
 import { maskDigits } from './mask.ts';
+import { SilenceWatch } from './silence-watch.ts';
 
 /** Certificates as file names, as they stand in the configuration. */
 export interface TlsFiles {
@@ -77,26 +78,23 @@ export async function endClient(client: pg.Client): Promise<void> {
   cutClient(client);
 }
 
-/** Closes the connection without a word to the server; what it was asked for fails at once. */
-export function cutClient(client: pg.Client): void {
-  // The connection is a field of the client that its types do not show.
-  (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream.destroy();
-}
-
-/** Runs with a connection of its own, which is closed afterwards. Failures come as faults. */
+/** Runs with a connection of its own, which is closed afterwards. Failures come as faults; a server's silence is one. */
 export async function withDatabase<T>(
   settings: DatabaseSettings,
   applicationName: string,
   act: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client(clientConfigOf(settings, applicationName));
+  const config = clientConfigOf(settings, applicationName);
+  const client = new pg.Client(config);
   client.on('error', () => {});
+  const watch = new SilenceWatch(config, [client]);
   try {
     await client.connect();
     return await act(client);
   } catch (error) {
     throw databaseFault(error);
   } finally {
+    watch.stop();
     await endClient(client);
   }
 }

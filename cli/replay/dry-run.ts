@@ -2,17 +2,19 @@ import pg from 'pg';
 import { comparePositions, type Position } from '../../avro/position.ts';
 import { createMeteringDomain } from '../../connectors/metering/domain.ts';
 import { tableOfTopic } from '../../connectors/metering/entities.ts';
+import { VersionWriter } from '../../connectors/metering/write.ts';
 import type { LaneDomain, LaneEvent, LaneMoment, Unit } from '../../connectors/sink/contract.ts';
 import { createLog } from '../../runtime/log.ts';
-import { clientConfigOf, databaseFault } from '../../runtime/postgres.ts';
+import { clientConfigOf, databaseFault, endClient } from '../../runtime/postgres.ts';
+import { SilenceWatch } from '../../runtime/silence-watch.ts';
 import type { Settings } from '../settings.ts';
 import { Pace } from './pace.ts';
 import { DryRunTally, type DryRunCounts } from './dry-run-tally.ts';
 import { newestPositions, readKeyRows } from './key-rows.ts';
 import type { SelectedEvents } from './selected-events.ts';
 
-/** So many keys are judged in one transaction: the live lane waits for it, and must not wait long. */
-const keysAtOnce = 200;
+/** So many keys are judged in one transaction: the live lane waits for it, some tenths of a second. */
+const keysAtOnce = 2_000;
 
 /**
  * Judges and applies the events to the live store as the sink would, in transactions that are rolled back. Each holds its
@@ -29,9 +31,12 @@ export async function dryRun(
   const pace = new Pace(events.count);
   const client = new pg.Client(clientConfigOf(settings.metering.database, 'concord replay dry run'));
   client.on('error', () => {});
+  const watch = new SilenceWatch(clientConfigOf(settings.metering.database, 'concord replay watch'), [client]);
   try {
     await client.connect();
     await client.query(`SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'`);
+    // Made outside, they outlast every transaction that is rolled back.
+    await new VersionWriter().begin(client);
     const kept = await historyKeptFrom(client);
     const context: Context = { settings, references: events.references, loadCompleteAt, kept, tally };
     for await (const { lane, events: ofGroup, selected } of events.groups()) {
@@ -46,7 +51,8 @@ export async function dryRun(
   } catch (error) {
     throw databaseFault(error);
   } finally {
-    await client.end().catch(() => {});
+    watch.stop();
+    await endClient(client);
   }
 }
 
@@ -87,8 +93,8 @@ async function judgeChunk(
       source,
       lane,
     ]);
-    const newest = await newestPositions(client, keys);
     const before = await readKeyRows(client, keys);
+    const newest = await newestPositions(client, keys, before);
     const fresh = events.filter((event) => {
       const name = nameOf(event, source);
       const known = newest.get(name);
@@ -123,7 +129,9 @@ async function judgeChunk(
       };
       const deltas = await domain.apply(client, unitsOf([...fresh, ...between]), moment);
       tally.outcomes(deltas.filter(({ topic }) => !references.some((one) => one.topic === topic)));
-      tally.changes(before, await readKeyRows(client, keys));
+      // What has changed nothing needs no second look, and that is most of what is judged again.
+      if (deltas.some(({ outcome, delta }) => outcome !== 'unchanged' && delta !== 0))
+        tally.changes(before, await readKeyRows(client, keys));
     }
   } finally {
     await client.query('ROLLBACK');

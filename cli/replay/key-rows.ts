@@ -35,12 +35,17 @@ export async function readKeyRows(client: pg.Client, laneKeys: readonly string[]
   return { rows, refused: new Map(refused.map(({ id, outcome, codes }) => [id, { outcome, codes }])) };
 }
 
-/** `table|key` → the newest position that the store has had of it: current, superseded, ended, or refused. */
+/**
+ * `table|key` → the newest position that the store has had of it: current (as it was read), superseded, ended, or refused.
+ */
 export async function newestPositions(
   client: pg.Client,
   laneKeys: readonly string[],
+  current: KeyRows,
 ): Promise<ReadonlyMap<string, Position>> {
   const newest = new Map<string, Position>();
+  for (const [name, { generation, lsn, ordinal }] of current.rows)
+    newest.set(name, { generation: Number(generation), lsn: Number(lsn), ordinal: Number(ordinal) });
   const see = (rows: readonly { name: string; generation: number; lsn: string; ordinal: number }[]): void => {
     for (const { name, generation, lsn, ordinal } of rows) {
       const position = { generation, lsn: Number(lsn), ordinal };
@@ -50,8 +55,8 @@ export async function newestPositions(
   };
   for (const [table, laneKey, key] of tables) {
     const found = await client.query<{ name: string; generation: number; lsn: string; ordinal: number }>(
-      `SELECT '${table}|' || ${key} AS name, generation, lsn, ordinal FROM metering.${table} WHERE ${laneKey} = ANY ($1)
-       UNION ALL SELECT '${table}|' || ${key}, generation_to, lsn_to, ordinal_to FROM metering.${table}_history WHERE ${laneKey} = ANY ($1)`,
+      `SELECT '${table}|' || ${key} AS name, generation_to AS generation, lsn_to AS lsn, ordinal_to AS ordinal
+       FROM metering.${table}_history WHERE ${laneKey} = ANY ($1)`,
       [laneKeys],
     );
     see(found.rows);

@@ -1,11 +1,13 @@
 import pg from 'pg';
 import { mirrorSession } from '../../connectors/metering/mirror/mirror-lane.ts';
 import { clientConfigOf, type DatabaseSettings, databaseFault, endClient } from '../../runtime/postgres.ts';
+import { SilenceWatch } from '../../runtime/silence-watch.ts';
 
 /** Reads a store as it is at one moment, with the session in which the texts of both stores mean the same. */
 export async function withSnapshot<T>(database: DatabaseSettings, act: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client(clientConfigOf(database, 'concord replay'));
   client.on('error', () => {});
+  const watch = new SilenceWatch(clientConfigOf(database, 'concord replay watch'), [client]);
   try {
     await client.connect();
     await client.query(mirrorSession);
@@ -14,6 +16,7 @@ export async function withSnapshot<T>(database: DatabaseSettings, act: (client: 
   } catch (error) {
     throw databaseFault(error);
   } finally {
+    watch.stop();
     await endClient(client);
   }
 }
