@@ -176,6 +176,22 @@ export const fetchRequest = load('kafkajs/src/protocol/requests/fetch/v11/reques
   }[];
 }) => InternalRequest;
 
+interface InternalRequestQueue {
+  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests: (this: InternalRequestQueue) => void;
+}
+
+const { prototype: requestQueue } = load('kafkajs/src/network/requestQueue') as { prototype: InternalRequestQueue };
+const { scheduleCheckPendingRequests } = requestQueue;
+
+/**
+ * A connection's queue looks for what waits to be sent at the end of a throttling, which for one that never was throttled is a
+ * time long past: it would look every millisecond for ever, once it has been used, whether anything waits or not.
+ */
+requestQueue.scheduleCheckPendingRequests = function (): void {
+  if (this.pending.length > 0) scheduleCheckPendingRequests.call(this);
+};
+
 const protocolErrors = load('kafkajs/src/protocol/error') as {
   createErrorFromCode(code: number): Error & { readonly type: string };
 };

@@ -32,6 +32,8 @@ export class LaneStore {
   private written: Position;
   private writtenAtMs = Number.NEGATIVE_INFINITY;
   private receiptAtMs = Number.NEGATIVE_INFINITY;
+  /** Events got an outcome since the last receipt. */
+  private owesReceipt = false;
   private tally: OutcomeTally;
   /** The transaction of a unit that is being spilled is open. */
   private begun = false;
@@ -140,10 +142,14 @@ export class LaneStore {
     return deadline !== null && sourceTime >= deadline;
   }
 
-  /** How long until an idle lane may write how far it is; null when there is nothing to write. */
+  /** How long until an idle lane may write how far it is, or must sign for it; null when there is nothing to write. */
   idleWaitMs(through: Position): number | null {
-    if (comparePositions(through, this.written) <= 0) return null;
-    return Math.max(0, this.writtenAtMs + this.settings.limits.idleIntervalMs - monotonicMs());
+    const { receiptGapMs, idleIntervalMs } = this.settings.limits;
+    const receiptMs = this.owesReceipt ? this.receiptAtMs + receiptGapMs : Number.POSITIVE_INFINITY;
+    const isFurther = comparePositions(through, this.written) > 0;
+    const writeMs = isFurther ? this.writtenAtMs + idleIntervalMs : Number.POSITIVE_INFINITY;
+    const next = Math.min(receiptMs, writeMs);
+    return next === Number.POSITIVE_INFINITY ? null : Math.max(0, next - monotonicMs());
   }
 
   /** Ends whatever is under way; what is not committed never was. */
@@ -161,16 +167,26 @@ export class LaneStore {
     await this.position.commit(this.client, { reach, offsets, deltas, letters, receipt });
     this.written = reach.through;
     this.writtenAtMs = monotonicMs();
-    if (receipt !== null) this.receiptAtMs = this.writtenAtMs;
+    if (receipt !== null) {
+      this.receiptAtMs = this.writtenAtMs;
+      this.owesReceipt = false;
+    }
     this.remember(offsets, deltas);
   }
 
-  /** P19: at once when an event got an outcome, else now and then. Receipts of receipts would never end. */
+  /**
+   * P19: when an event got an outcome, else now and then. A receipt is an event of its own, all the way back: a lane that is
+   * busy signs for what came within a gap at once. Receipts of receipts would never end.
+   */
   private receiptFor(deltas: readonly OutcomeDelta[]): Readonly<Record<string, number>> | null {
-    const news = deltas.filter(({ topic }) => !this.settings.receiptTopics.includes(topic));
-    if (news.length === 0 && monotonicMs() < this.receiptAtMs + this.settings.limits.receiptIntervalMs) return null;
-    for (const { outcome, delta } of news) this.counts.set(outcome, (this.counts.get(outcome) ?? 0) + delta);
-    return Object.fromEntries(this.counts);
+    const { receiptGapMs, receiptIntervalMs } = this.settings.limits;
+    for (const { topic, outcome, delta } of deltas) {
+      if (this.settings.receiptTopics.includes(topic)) continue;
+      this.owesReceipt = true;
+      this.counts.set(outcome, (this.counts.get(outcome) ?? 0) + delta);
+    }
+    const waitMs = this.owesReceipt ? receiptGapMs : receiptIntervalMs;
+    return monotonicMs() < this.receiptAtMs + waitMs ? null : Object.fromEntries(this.counts);
   }
 
   private remember(offsets: readonly PartitionOffset[], deltas: readonly OutcomeDelta[]): void {

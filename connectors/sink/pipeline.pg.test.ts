@@ -304,16 +304,47 @@ describe('the sink', () => {
     expect(bench.domains.get(0)?.due).toBeNull();
   });
 
-  test('a receipt says at once what got an outcome, and counts from the first day', async () => {
-    start(benchOf(topics, pool));
-    topics.commit([a(0, 'x')]);
-    const lsn = topics.commit([a(0, 'y')]);
-    await applied(2);
-    const receipt = await until(
-      async () => (await pool.query('SELECT through_lsn, counts FROM metering.receipt WHERE lane = 0')).rows[0],
-      (row) => Number(row?.through_lsn) === lsn,
+  const receiptOf = async (lane: number): Promise<{ through: number; counts: unknown } | undefined> => {
+    const { rows: found } = await pool.query<{ through: number; counts: unknown }>(
+      'SELECT through_lsn::float8 AS through, counts FROM metering.receipt WHERE lane = $1',
+      [lane],
     );
-    expect(receipt.counts).toEqual({ applied: 2 });
+    return found[0];
+  };
+
+  test('a receipt says at once what got an outcome, and within a gap what came since, and counts from the first day', async () => {
+    const { receiptGapMs } = settings.limits;
+    expect(receiptGapMs).toBeLessThanOrEqual(200);
+    start(benchOf(topics, pool));
+    const first = topics.commit([a(0, 'x')]);
+    expect(
+      await until(
+        () => receiptOf(0),
+        (row) => row !== undefined,
+      ),
+    ).toEqual({ through: first, counts: { applied: 1 } });
+    const lsn = topics.commit([a(0, 'y')]);
+    // Nothing comes after it.
+    const receipt = await until(
+      () => receiptOf(0),
+      (row) => row?.through === lsn,
+    );
+    expect(receipt?.counts).toEqual({ applied: 2 });
+  });
+
+  test('a busy lane signs once for all that comes within a gap', async () => {
+    start(benchOf(topics, pool), { limits: { ...settings.limits, receiptGapMs: 60_000 } });
+    const first = topics.commit([a(0, 'x')]);
+    await until(
+      () => receiptOf(0),
+      (row) => row !== undefined,
+    );
+    const lsn = topics.commit([a(0, 'y')]);
+    await until(
+      () => position(0),
+      (at) => at === lsn,
+    );
+    expect(await receiptOf(0)).toEqual({ through: first, counts: { applied: 1 } });
   });
 
   test('receipts of receipts are not signed at once', async () => {

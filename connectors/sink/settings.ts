@@ -60,6 +60,8 @@ export interface SinkLimits {
   readonly laneBufferBytesMax: number;
   /** An idle lane writes how far it is at most so often. */
   readonly idleIntervalMs: number;
+  /** A lane signs for what got an outcome at once, and at most so often. */
+  readonly receiptGapMs: number;
   /** An idle lane signs a receipt at most so often. */
   readonly receiptIntervalMs: number;
   /** A lane that waits for progress and reference data says so, and looks whether they can ever come, so often. */
@@ -75,6 +77,7 @@ export const defaultSinkLimits: SinkLimits = {
   spoolBytesMax: 6 * 1024 * 1024,
   laneBufferBytesMax: 4 * 1024 * 1024,
   idleIntervalMs: 1_000,
+  receiptGapMs: 200,
   receiptIntervalMs: 10_000,
   patienceMs: 15_000,
 };
