@@ -38,6 +38,13 @@ describe('a process of a data directory', () => {
     expect(beginningOf(pid)).toBeNull();
   });
 
+  it('is waited for to its end, also when it forgets itself before it', async () => {
+    const pid = start('trap "rm run/kafka.json; sleep 0.3; exit" TERM; echo ready; while true; do sleep 0.02; done');
+    await untilReady(dataDir, 'kafka', wrote('ready'), 5_000);
+    await stopProcess(dataDir, 'kafka', [{ signal: 'SIGTERM', graceMs: 20_000 }]);
+    expect(beginningOf(pid)).toBeNull();
+  });
+
   it('tells the end of its log when it dies while it starts', async () => {
     start('echo the reason; exit 3');
     const starting = untilReady(dataDir, 'kafka', () => Promise.resolve(false), 5_000);

@@ -160,17 +160,20 @@ export async function stopProcess(
   signals: readonly { readonly signal: NodeJS.Signals; readonly graceMs: number }[],
 ): Promise<boolean> {
   const pid = livePid(dataDir, name);
+  const began = pid === null ? null : beginningOf(pid);
+  // Not by the record: a supervisor in the foreground forgets itself first, and then stops everything else.
+  const isAlive = (): boolean => pid !== null && began !== null && beginningOf(pid) === began;
   for (const { signal, graceMs } of [...signals, { signal: 'SIGKILL' as const, graceMs: 10_000 }]) {
-    if (livePid(dataDir, name) !== pid || pid === null) break;
+    if (pid === null || !isAlive()) break;
     try {
       process.kill(pid, signal);
     } catch {
       break;
     }
     const untilMs = monotonicMs() + graceMs;
-    while (livePid(dataDir, name) === pid && monotonicMs() < untilMs) await pause(20);
+    while (isAlive() && monotonicMs() < untilMs) await pause(20);
   }
-  if (pid !== null && livePid(dataDir, name) === pid) {
+  if (isAlive()) {
     throw new Fault(
       'unavailable',
       'PROCESS_DOES_NOT_STOP',
