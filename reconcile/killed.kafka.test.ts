@@ -39,7 +39,6 @@ async function namesInKafka(brokers: string): Promise<unknown> {
 
 describe('a reconcile that', () => {
   let rig: Rig;
-  let metering: ReturnType<Rig['start']>;
 
   beforeAll(async () => {
     rig = await Rig.create(inject('stack'));
@@ -48,7 +47,7 @@ describe('a reconcile that', () => {
     await insertPoints(rig.registration, 1, 100);
     await rig.init();
     rig.start('registration');
-    metering = rig.start('metering');
+    rig.start('metering');
     await until(
       'the initial load is applied',
       () => count(rig.metering, 'SELECT count(*) FROM metering.metering_point'),
@@ -60,29 +59,29 @@ describe('a reconcile that', () => {
 
   test('is killed leaves nothing behind, with a transaction open on the source all the time', async () => {
     const long = new pg.Client({ connectionString: rig.registrationUrl });
+    const blocker = new pg.Client({ connectionString: rig.meteringUrl });
     try {
-      await long.connect();
+      await Promise.all([long.connect(), blocker.connect()]);
       await long.query('BEGIN; UPDATE registration.metering_point SET opt_out = true WHERE mpan_core = mpan(1)');
       const before = {
         registration: await leftIn(rig.registration),
         metering: await leftIn(rig.metering),
         kafka: await namesInKafka(inject('stack').kafkaBrokers),
       };
-      // The store stands still, so that it is killed in the middle: with its snapshot taken, and waiting.
-      metering.kill('SIGSTOP');
+      // It is killed in the middle of what it reads: with its snapshots taken and its marks made.
+      await blocker.query('BEGIN; LOCK TABLE metering.meter_asset IN ACCESS EXCLUSIVE MODE');
       const child = spawn(process.execPath, [program, 'reconcile', '--config', rig.configurationFile], {
         stdio: 'ignore',
       });
       await until(
-        'its snapshot is taken',
-        () =>
-          count(rig.registration, `SELECT count(*) FROM pg_stat_activity WHERE ${ours} AND backend_xmin IS NOT NULL`),
+        'it waits for the lock',
+        () => count(rig.metering, `SELECT count(*) FROM pg_stat_activity WHERE ${ours} AND wait_event_type = 'Lock'`),
         (sessions) => sessions > 0,
       );
       const gone = once(child, 'exit');
       child.kill('SIGKILL');
       await gone;
-      metering.kill('SIGCONT');
+      await blocker.query('COMMIT');
       for (const client of [rig.registration, rig.metering]) {
         await until(
           'its sessions are gone',
@@ -100,7 +99,7 @@ describe('a reconcile that', () => {
       await long.query('COMMIT');
       expect((await rig.command('reconcile')).status).toBe(0);
     } finally {
-      await long.end();
+      await Promise.all([long.end(), blocker.end()]);
     }
   });
 
