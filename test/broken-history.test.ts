@@ -165,6 +165,38 @@ test('a slot that max_slot_wal_keep_size has invalidated stops the source', asyn
   }
 });
 
+test('a slot that idle_replication_slot_timeout has invalidated stops the source', async (context) => {
+  const { rows } = await stage.client.query<{ there: boolean }>(
+    `SELECT current_setting('idle_replication_slot_timeout', true) IS NOT NULL AS there`,
+  );
+  context.skip(rows[0]?.there !== true, 'the setting is of PostgreSQL 18');
+  await query(`ALTER SYSTEM SET idle_replication_slot_timeout = '1s';SELECT pg_reload_conf()`);
+  await change();
+  await until(
+    'the server gives the slot up',
+    async () => {
+      await query('CHECKPOINT');
+      return stage.client.query('SELECT invalidation_reason FROM pg_replication_slots');
+    },
+    (slots) => JSON.stringify(slots.rows) === '[{"invalidation_reason":"idle_timeout"}]',
+  );
+  await query('ALTER SYSTEM RESET idle_replication_slot_timeout;SELECT pg_reload_conf()');
+  const { code, text } = await answer();
+  expect(code).toBe('gap SLOT_LOST');
+  expect(text).toContain('(idle_replication_slot_timeout)');
+  await heals('SLOT_LOST');
+});
+
+test('a table that somebody has locked is named, with who it is; let go, the source goes on', async () => {
+  await stage.client.query('BEGIN');
+  await stage.client.query('LOCK TABLE registration.metering_point');
+  const { code, text } = await answer();
+  expect(code).toBe('unavailable TABLE_LOCKED');
+  expect(text).toMatch(/^The table registration.metering_point is locked by the session \d+ \(.*idle in transaction\)/);
+  await stage.client.query('ROLLBACK');
+  expect(await answer()).toEqual({ code: 'goes on', text: '' });
+});
+
 test('a database that was restored from an older backup stops the source, however much was written since', async () => {
   await server.stop();
   server.backUp();

@@ -257,6 +257,18 @@ describe('a mirrored table that is altered while everything runs', () => {
     await expectAgreement();
   });
 
+  test('has what a default gave that was dropped again, and the table rewritten, before anybody looked', async () => {
+    await rig.kill('registration');
+    await sql(
+      `ALTER TABLE ${table} ADD COLUMN quick int DEFAULT 42; ALTER TABLE ${table} ALTER COLUMN quick DROP DEFAULT`,
+    );
+    await sql(`VACUUM FULL ${table}`);
+    await sql(`INSERT INTO ${table} (id) VALUES (103)`);
+    rig.start('registration');
+    await expectAgreement();
+    await expectReconciled();
+  });
+
   test('is not read again when it is only put into another file, or only its columns are touched', async () => {
     const jobs = (): Promise<unknown> =>
       rig.registration.query('SELECT max(id) FROM concord.snapshot_job').then(({ rows }) => rows);

@@ -39,8 +39,9 @@ export async function evolveMirrors(
         continue;
       }
       // First of all: what else asks for the table to be read finds that it is asked for.
-      const { name } = settings.registration;
-      for (const one of await readRewrittenAgain(client, name, [mirrorRoute(mirror.topic, registered)]))
+      const { name, publication } = settings.registration;
+      const routes = [mirrorRoute(mirror.topic, registered)];
+      for (const one of await readRewrittenAgain(client, { name, publication, routes }))
         log.info(one, tellRewritten(one));
       // Before the table is read: one that is altered meanwhile has a shape that is not settled.
       const columns = await readColumns(client, mirror.schema, mirror.table);

@@ -1,10 +1,7 @@
 import type pg from 'pg';
-import type { Logger } from 'pino';
 import { evolvedSchema } from '../../avro/mirror-evolution.ts';
 import { type SettledShapes, TableEvolves } from '../../connectors/source/evolution.ts';
 import type { SourceFinding } from '../../connectors/source/finding.ts';
-import { mirrorRoute } from '../../connectors/source/mirror-route.ts';
-import { readRewrittenAgain, tellRewritten } from '../../connectors/source/rewritten-tables.ts';
 import { tableName } from '../../connectors/source/route-columns.ts';
 import { publishedTables } from '../../connectors/source/setup.ts';
 import { quoteIdentifier, quoteTable } from '../../connectors/source/sql.ts';
@@ -23,15 +20,12 @@ export function lookingAtMirrors(
   settings: Settings,
   generated: GeneratedSchemas,
   settled: SettledShapes,
-  log: Logger,
 ): LookAtMirrors {
   const mirrors = mirrorsOf(settings);
   const known = new Map<string, string>();
-  const { publication, name } = settings.registration;
-  const routes = [...generated].map(([topic, schema]) => mirrorRoute(topic, schema));
+  const { publication } = settings.registration;
   return async (client) => {
     if (mirrors.length === 0) return [];
-    for (const one of await readRewrittenAgain(client, name, routes)) log.info(one, tellRewritten(one));
     const now = await outlines(client, mirrors);
     const waiting: SourceFinding[] = [];
     const published = mirrors.length === generated.size ? null : await publishedTables(client, publication);

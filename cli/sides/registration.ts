@@ -37,7 +37,7 @@ export function openRegistration(settings: Settings, log: Logger): OpenSide {
         {
           generate: (registry, settled) => evolveMirrors(settings, registry, settled, log),
           settingsOf: (generated) => registrationSourceOf(settings, generated),
-          lookingAt: (generated, settled) => lookingAtMirrors(settings, generated, settled, log),
+          lookingAt: (generated, settled) => lookingAtMirrors(settings, generated, settled),
         },
         registration.database,
         source,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { parseLsn } from '../../avro/position.ts';
+import { withoutWaiting } from './held-table.ts';
 import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { SourceSettings } from './contract.ts';
 import { type GivenUp, readGivenUp } from './last-resort.ts';
@@ -86,7 +87,7 @@ export async function readServerState(
       slot: slotState(slots.rows[0]),
       slotElsewhere: slots.rows[0]?.here === false ? slots.rows[0].database : null,
       heartbeatToken: await readHeartbeatToken(client),
-      publicationHash: await hashPublication(client, publication),
+      publicationHash: await withoutWaiting(client, publication, () => hashPublication(client, publication)),
       statusIntervalMs:
         senderTimeoutMs === 0 ? statusIntervalMaxMs : Math.min(statusIntervalMaxMs, senderTimeoutMs / 4),
     };

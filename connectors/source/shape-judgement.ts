@@ -113,7 +113,7 @@ function judgeColumn(question: ShapeQuestion, column: string): readonly ShapeNot
       column,
       from: types.name(was),
       to,
-      text: `${tableName(route)}: the column ${column} is ${to} now, and was ${types.name(was)}. The item ${item} takes it; a value that does not fit its type travels in \`invalid\`. If the statement changed values (USING), \`concord snapshot ${tableName(route)}\` tells them: the server tells no change for it.`,
+      text: `${tableName(route)}: the column ${column} is ${to} now, and was ${types.name(was)}. The item ${item} takes it; a value that does not fit its type travels in \`invalid\`. Values that the statement itself changed (USING) are in no change: the table is read again.`,
       fix: null,
     },
   ];

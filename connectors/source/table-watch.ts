@@ -7,6 +7,7 @@ import type { SourceFinding } from './finding.ts';
 import { keyNote, readKeys } from './key-judgement.ts';
 import { findingsOfTables } from './preflight.ts';
 import type { SourceReport } from './report.ts';
+import { readRewrittenAgain, tellRewritten } from './rewritten-tables.ts';
 import { tableName } from './route-columns.ts';
 import type { ShapeNote } from './shape-judgement.ts';
 
@@ -42,7 +43,10 @@ export async function watchTables(parts: TableWatchParts, signal: AbortSignal): 
     signal.addEventListener('abort', stop, { once: true });
     try {
       await client.connect();
+      // Whoever has locked a table for himself must not keep us from looking at the others.
+      await client.query(`SET lock_timeout = '5s'`);
       for (let round = 0; !signal.aborted; round += 1) {
+        for (const one of await readRewrittenAgain(client, parts.settings)) parts.log.warn(one, tellRewritten(one));
         const waiting = await parts.lookAtMirrors(client);
         await parkByKey(parts, client);
         if (round % looksPerFinding === 0) await find(parts, client, waiting, told);

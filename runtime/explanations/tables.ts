@@ -70,6 +70,14 @@ export const tableExplanations: readonly Explanation[] = [
       'Mirror it, or take it out of the publication, as the message says. A table that is mirrored later is read as a whole then, so that nothing is missing.',
   },
   {
+    code: 'TABLE_LOCKED',
+    title: 'A published table is locked by somebody for himself',
+    meaning:
+      'A transaction holds a published table (LOCK TABLE, ALTER TABLE, TRUNCATE, VACUUM FULL) and does not end, and the source, which is just starting, can not see what is published. Nothing is lost; the slot keeps the WAL meanwhile.',
+    remedy:
+      'Wait, or end the session that the message names: SELECT pg_terminate_backend(pid). It is tried again every few seconds.',
+  },
+  {
     code: 'MIRROR_TABLE_LOCKED',
     title: 'A table of the store can not be altered, because somebody holds it',
     meaning:
@@ -81,9 +89,9 @@ export const tableExplanations: readonly Explanation[] = [
     code: 'COLUMN_TYPE_CHANGED',
     title: 'A column has another type, which its item takes',
     meaning:
-      'Everything goes on. A value that does not fit the type of the item travels as text in `invalid`. Values that the statement itself changed (USING) are in no change that the server tells.',
+      'Everything goes on. A value that does not fit the type of the item travels as text in `invalid`. Values that the statement itself changed (USING) are in no change that the server tells: the source finds that the table was rewritten, and reads it again.',
     remedy:
-      'If the statement changed values, run `concord snapshot` with the table; `concord reconcile` shows whether it is needed.',
+      'Nothing needs to be done. The log says that the table is read again; `concord reconcile` shows that it was.',
   },
   {
     code: 'TABLE_PAUSED',
