@@ -65,6 +65,9 @@ export interface IntoOptions {
 const lookEveryMs = 500;
 /** Each pass brings the second store to where the live one was when it began: the last, which holds a snapshot, is short. */
 const passesBeforeSnapshot = 2;
+/** An idle lane says once a second how far it is. */
+const livePatienceMs = 10_000;
+const livePollMs = 200;
 
 /**
  * Builds a second store, or goes on with it, brings it exactly to where the live one is, and compares them. Of the live side
@@ -139,8 +142,9 @@ async function rulesReached(
   if (position === null) return live;
   await changeRun(store, 'rules_position = $1', [JSON.stringify(placeOf({ ordinal: 0, ...position }))]);
   const before = { generation: position.generation, lsn: position.lsn - 1, ordinal: 0 };
-  const reached = await liveEnds(settings);
-  if ([...reached.values()].some((end) => comparePositions(end.position, before) < 0)) {
+  const reached = await liveEndsFrom(settings, before, building);
+  if (reached === null) {
+    if (building.signal.aborted) return null;
     throw new UsageError(
       'The live store is not yet where the new rules begin. Start what does not run (`concord status`), and try again.',
     );
@@ -150,6 +154,22 @@ async function rulesReached(
   if (!(await buildTo(settings, store, live, ends, building))) return null;
   await changeRun(store, 'rules_reached = true');
   return rulesWith(live, run.rules);
+}
+
+/** An idle lane says only now and then how far it is. Null: it is not there within the patience. */
+async function liveEndsFrom(
+  settings: Settings,
+  place: Position,
+  { tell, signal }: Building,
+): Promise<ReadonlyMap<number, LaneEnd> | null> {
+  const begun = monotonicMs();
+  for (;;) {
+    const reached = await liveEnds(settings);
+    if ([...reached.values()].every((end) => comparePositions(end.position, place) >= 0)) return reached;
+    if (signal.aborted || monotonicMs() - begun > livePatienceMs) return null;
+    tell('waiting for the live store to be where the new rules begin');
+    await pause(livePollMs, signal);
+  }
 }
 
 async function toTheEnd(
