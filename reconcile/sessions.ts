@@ -1,7 +1,6 @@
 import pg from 'pg';
-import { type DatabaseSettings, clientConfigOf, databaseFault, endClient, withDatabase } from '../runtime/postgres.ts';
-
 import { cutClient } from '../runtime/cut-client.ts';
+import { type DatabaseSettings, clientConfigOf, databaseFault, endClient, withDatabase } from '../runtime/postgres.ts';
 import { SilenceWatch } from '../runtime/silence-watch.ts';
 
 export const applicationName = 'concord reconcile';

@@ -3,7 +3,7 @@ import type { KafkaConnection } from './connection.ts';
 import { kafkaFault } from './kafka-fault.ts';
 
 /** Of a topic's only partition, what lies below the offset. Asked again, it does nothing. Rejects with a Fault. */
-type DeleteRecords = (topic: string, beforeOffset: number) => Promise<void>;
+export type DeleteRecords = (topic: string, beforeOffset: number) => Promise<void>;
 
 export function deletingRecords(connection: KafkaConnection): DeleteRecords {
   return async (topic, beforeOffset) => {

@@ -3,6 +3,7 @@ import pino from 'pino';
 import { partitionName } from '../avro/progress.ts';
 import { type KafkaConnection, type KafkaSettings, prepareKafka } from './connection.ts';
 import type { FetchedBatch, FetchedRecord } from './contract.ts';
+import { deletingRecords } from './delete-records.ts';
 import { createFollower } from './follower.ts';
 import { readOffsets } from './offsets.ts';
 
@@ -51,11 +52,7 @@ export async function freshTopics(brokers: string, redirect?: KafkaSettings['red
       }
       return topic;
     },
-    deleteRecords: async (topic, beforeOffset) => {
-      // Makes kafkajs look for the leader, which deleteTopicRecords does not do by itself.
-      await admin.fetchTopicOffsets(topic);
-      await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(beforeOffset) }] });
-    },
+    deleteRecords: deletingRecords(connection),
     committedOffset: async (groupId, topic) => {
       const [shown] = await admin.fetchOffsets({ groupId, topics: [topic] });
       return Number(shown?.partitions[0]?.offset ?? -1);

@@ -176,7 +176,7 @@ export class LaneStore {
 
   /**
    * P19: when an event got an outcome, else now and then. A receipt is an event of its own, all the way back: a lane that is
-   * busy signs for what came within a gap at once. Receipts of receipts would never end.
+   * busy signs once for all that came within a gap. Receipts of receipts would never end.
    */
   private receiptFor(deltas: readonly OutcomeDelta[]): Readonly<Record<string, number>> | null {
     const { receiptGapMs, receiptIntervalMs } = this.settings.limits;

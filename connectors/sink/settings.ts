@@ -60,7 +60,7 @@ export interface SinkLimits {
   readonly laneBufferBytesMax: number;
   /** An idle lane writes how far it is at most so often. */
   readonly idleIntervalMs: number;
-  /** A lane signs for what got an outcome at once, and at most so often. */
+  /** A lane signs for what got an outcome at most so often: at once where the last receipt is older. */
   readonly receiptGapMs: number;
   /** An idle lane signs a receipt at most so often. */
   readonly receiptIntervalMs: number;

@@ -1,4 +1,3 @@
-import type { IdentityGuard } from './identity-guard.ts';
 import type { Position } from '../../avro/position.ts';
 import { nowMicros } from '../../runtime/clock.ts';
 import type { Batch } from './batch.ts';
@@ -6,6 +5,7 @@ import type { CapturedTables } from './captured-tables.ts';
 import type { TableRoute } from './contract.ts';
 import type { Coverage, Covered } from './coverage.ts';
 import { heartbeatTable } from './heartbeat.ts';
+import type { IdentityGuard } from './identity-guard.ts';
 import type { PgoutputListener, Relation } from './pgoutput.ts';
 import { tableName } from './route-columns.ts';
 import type { TableWriter, WriterContext } from './table-writer.ts';

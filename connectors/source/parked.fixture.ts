@@ -44,3 +44,27 @@ export async function replayed(
   }
   return { rows, wrong, events };
 }
+
+/** What differs between the metering points and their topic replayed into a map. */
+export async function differencesOfPoints(stage: SourceStage, items: readonly string[]): Promise<string[]> {
+  const { rows, wrong } = await replayed(stage, ['metering-point'], 'mpan_core');
+  const texts = items.map((item) => `${item}::text AS ${item}`).join(', ');
+  const { rows: there } = await stage.client.query<Record<string, string>>(
+    `SELECT mpan_core, ${texts} FROM registration.metering_point`,
+  );
+  for (const row of there) {
+    const told = rows.get(row['mpan_core'] ?? '');
+    for (const item of items) {
+      const value = told?.[item] as string | number | null | undefined;
+      const text =
+        value === null || value === undefined
+          ? null
+          : item.endsWith('_efd')
+            ? new Date(Number(value) * 86_400_000).toISOString().slice(0, 10)
+            : String(value);
+      if (text !== row[item]) wrong.push(`${row['mpan_core']}.${item}: ${text} for ${row[item]}`);
+    }
+  }
+  if (rows.size !== there.length) wrong.push(`${rows.size} rows for ${there.length}`);
+  return wrong;
+}

@@ -3,6 +3,7 @@ import { comparePositions } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import { nowMicros, pause } from '../../runtime/clock.ts';
 import { Fault } from '../../runtime/fault.ts';
+import type { DeleteRecords } from '../../topics/delete-records.ts';
 import type { TableRoute } from './contract.ts';
 import { type ParkedChunk, ParkedReader, type ReadParked } from './parked-reader.ts';
 import { columnNames, ParkedChanges, untellable } from './parked-changes.ts';
@@ -17,7 +18,6 @@ import { tableName } from './route-columns.ts';
 import { readShape, type ShapeBook } from './shape-book.ts';
 import type { SnapshotParts } from './snapshot-parts.ts';
 import { judgeShape, type TableShape } from './shape-judgement.ts';
-import type { DeleteRecords } from './told-records.ts';
 import type { TransactionGatherer } from './transactions.ts';
 
 export interface ReleaseParts extends SnapshotParts {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { parseLsn } from '../../avro/position.ts';
-import { withoutWaiting } from './held-table.ts';
 import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import type { SourceSettings } from './contract.ts';
+import { withoutWaiting } from './held-table.ts';
 import { type GivenUp, readGivenUp } from './last-resort.ts';
 import { readTimelineSwitches, type TimelineSwitch } from './timeline.ts';
 

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { partitionName } from '../../avro/progress.ts';
 import { Fault } from '../../runtime/fault.ts';
-import { replayed, wished } from './parked.fixture.ts';
+import { differencesOfPoints, replayed, wished } from './parked.fixture.ts';
 import { currentLsn, openStage, type RunningSource, type SourceStage, startSource } from './source.fixture.ts';
 
 const point = 'registration.metering_point';
@@ -28,27 +28,9 @@ async function caughtUp(): Promise<void> {
   await source.until((report) => report.watermark >= lsn);
 }
 
-/** What differs between the table and the topic replayed into a map. */
 async function differences(items: readonly string[]): Promise<string[]> {
   await caughtUp();
-  const { rows, wrong } = await replayed(stage, ['metering-point'], 'mpan_core');
-  const texts = items.map((item) => `${item}::text AS ${item}`).join(', ');
-  const { rows: there } = await stage.client.query<Record<string, string>>(`SELECT mpan_core, ${texts} FROM ${point}`);
-  for (const row of there) {
-    const told = rows.get(row['mpan_core'] ?? '');
-    for (const item of items) {
-      const value = told?.[item] as string | number | null | undefined;
-      const text =
-        value === null || value === undefined
-          ? null
-          : item.endsWith('_efd')
-            ? new Date(Number(value) * 86_400_000).toISOString().slice(0, 10)
-            : String(value);
-      if (text !== row[item]) wrong.push(`${row['mpan_core']}.${item}: ${text} for ${row[item]}`);
-    }
-  }
-  if (rows.size !== there.length) wrong.push(`${rows.size} rows for ${there.length}`);
-  return wrong;
+  return differencesOfPoints(stage, items);
 }
 
 const update = (group: string, from: number, to: number): Promise<unknown> =>

@@ -2,12 +2,10 @@ import type { Logger } from 'pino';
 import { partitionName } from '../../avro/progress.ts';
 import { nowMs } from '../../runtime/clock.ts';
 import { Fault } from '../../runtime/fault.ts';
+import type { DeleteRecords } from '../../topics/delete-records.ts';
 import type { Coverage } from './coverage.ts';
 import type { ParkedTable } from './parked-tables.ts';
 import type { SourceReport } from './report.ts';
-
-/** Deletes records of a topic's only partition that lie below the offset; nothing if they are gone already. */
-export type DeleteRecords = (topic: string, beforeOffset: number) => Promise<void>;
 
 export interface ToldRecordsParts {
   readonly parkedTopic: string;
