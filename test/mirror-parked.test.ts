@@ -199,6 +199,18 @@ describe('a mirrored table whose columns change', () => {
     await expectAgreement();
   });
 
+  test('is resumed without the rows whose keys its type can not take any more, and tells what else came with them', async () => {
+    await sql(`ALTER TABLE ${table} ALTER id TYPE text`);
+    await sql(`INSERT INTO ${table} (id, pieces) VALUES ('abc', 1), ('77', 1), ('78', 1);
+      UPDATE ${table} SET code = 'text' WHERE id = '1'; UPDATE ${table} SET id = 'def' WHERE id = '78';
+      UPDATE ${table} SET id = '79' WHERE id = 'abc'; DELETE FROM ${table} WHERE id = 'def'`);
+    await expectParked('the column id is text now, and was integer');
+    await sql(`ALTER TABLE ${table} ALTER id TYPE int USING id::int`);
+    await resume();
+    await expectAgreement();
+    await expectOthersGoOn(8);
+  });
+
   test('is parked when its deletes do not say its key; reconcile then finds what they deleted', async () => {
     await sql(`ALTER TABLE ${table} ADD COLUMN other serial; CREATE UNIQUE INDEX other ON ${table} (other)`);
     await until('the source has the column', problems, (found) => found.length === 0);

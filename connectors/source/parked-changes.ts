@@ -6,6 +6,7 @@ import type { ParkedRecord } from './parked-record.ts';
 import { PgoutputParser, type PgoutputListener, type Relation } from './pgoutput.ts';
 import { identifyingColumns, neededColumns, routeColumns, tableName } from './route-columns.ts';
 import type { TableShape } from './shape-judgement.ts';
+import { isStrangeRow, type StrangeColumn, strangeColumns, type StrangeKeys } from './strange-keys.ts';
 import { TableWriter, type WriterContext } from './table-writer.ts';
 import type { TransactionStamp } from './transcoder.ts';
 import { fillUnchanged, isNull, isUnchanged, type Tuple } from './tuple.ts';
@@ -23,6 +24,8 @@ export interface ParkedChangesParts {
   readonly context: WriterContext;
   readonly types: ColumnTypes;
   readonly isPartitioned: boolean;
+  /** Keys that the table can not have any more: what came of their rows is not told. */
+  readonly strange: StrangeKeys;
 }
 
 /** Tells parked changes of one table, with the shape in which each came and what is known of the table by now. */
@@ -31,6 +34,7 @@ export class ParkedChanges implements PgoutputListener {
   readonly #parts: ParkedChangesParts;
   /** Columns of a mirrored table whose values the store could not take: they are read again when all is told. */
   #notKept: readonly number[] = [];
+  #strangeColumns: readonly StrangeColumn[] = [];
   readonly #parser = new PgoutputParser(this);
   #writer: TableWriter | null = null;
   #at: ToldAt | null = null;
@@ -66,6 +70,7 @@ export class ParkedChanges implements PgoutputListener {
     const identifying = identifyingColumns(this.#route);
     this.#isBlind = identifying.some((column) => columns[names.indexOf(column)]?.inIdentity === false);
     this.#guard = this.#parts.isPartitioned ? new IdentityGuard(this.#route, relation.replicaIdentity, names) : null;
+    this.#strangeColumns = strangeColumns(this.#route, columns, names, this.#parts.types);
     this.#notKept = columns.flatMap((column, index) => {
       const name = names[index] ?? '';
       const stored = kept[name]?.stored;
@@ -75,6 +80,7 @@ export class ParkedChanges implements PgoutputListener {
   }
 
   insert(_relationId: number, row: Tuple): void {
+    if (this.#isStrange(row)) return;
     this.#leaveOut(row);
     const { writer, batch, stamp, ordinal } = this.#told();
     writer.write(batch, 'create', stamp, ordinal, row);
@@ -83,6 +89,7 @@ export class ParkedChanges implements PgoutputListener {
   update(_relationId: number, row: Tuple, old: Tuple | null, oldIsFull: boolean): void {
     const { writer, batch, stamp, ordinal } = this.#told();
     if (this.#isBlind || this.#guard?.isUpdateBlind(old) === true) {
+      if (this.#isStrange(row)) return;
       // What the row was is not known: what it is, is told, and the table is read again.
       this.#leaveOut(row);
       writer.write(batch, 'update', stamp, ordinal, row);
@@ -91,7 +98,9 @@ export class ParkedChanges implements PgoutputListener {
     if (old !== null && oldIsFull) fillUnchanged(row, old);
     else if (old !== null) writer.fillIdentity(row, old);
     this.#leaveOut(row);
-    writer.writeUpdate(batch, stamp, ordinal, row, old);
+    const wasStrange = old !== null && this.#isStrange(old);
+    if (!this.#isStrange(row)) writer.writeUpdate(batch, stamp, ordinal, row, wasStrange ? null : old);
+    else if (old !== null && !wasStrange) writer.write(batch, 'delete', stamp, ordinal, old);
   }
 
   delete(_relationId: number, old: Tuple): void {
@@ -99,6 +108,7 @@ export class ParkedChanges implements PgoutputListener {
       this.blind += 1;
       return;
     }
+    if (this.#isStrange(old)) return;
     const { writer, batch, stamp, ordinal } = this.#told();
     writer.write(batch, 'delete', stamp, ordinal, old);
   }
@@ -118,6 +128,10 @@ export class ParkedChanges implements PgoutputListener {
     for (const column of this.#notKept) {
       if (row.length(column) !== isNull) row.lengths[column] = isUnchanged;
     }
+  }
+
+  #isStrange(row: Tuple): boolean {
+    return isStrangeRow(row, this.#strangeColumns, this.#parts.strange);
   }
 
   #told(): ToldAt & { readonly writer: TableWriter } {

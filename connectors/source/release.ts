@@ -18,6 +18,7 @@ import { tableName } from './route-columns.ts';
 import { readShape, type ShapeBook } from './shape-book.ts';
 import type { SnapshotParts } from './snapshot-parts.ts';
 import { judgeShape, type TableShape } from './shape-judgement.ts';
+import { findStrangeKeys, strangeColumns, type StrangeKeys } from './strange-keys.ts';
 import type { TransactionGatherer } from './transactions.ts';
 
 export interface ReleaseParts extends SnapshotParts {
@@ -26,6 +27,17 @@ export interface ReleaseParts extends SnapshotParts {
   readonly marks: ReleaseMarks;
   readonly readParked: ReadParked;
   readonly deleteRecords: DeleteRecords;
+}
+
+interface Telling {
+  readonly route: TableRoute;
+  readonly entry: ParkedTable;
+  readonly current: TableShape;
+  readonly chunk: ParkedChunk;
+  readonly strange: StrangeKeys;
+  readonly tail: ParkedTail;
+  /** The mark ends before it. */
+  readonly lsn: number;
 }
 
 /** What comes while a release ends is kept in memory up to so many bytes, and told up to so many transactions. */
@@ -124,9 +136,12 @@ export class Release {
       await this.#askToReadAgain(client, route, 'rows that shared a key may have hidden each other');
     const refusal = await this.#prepare(client, route, chunk, current);
     if (refusal !== null) return refusal;
+    const strange = await findStrangeKeys(client, chunk.records, (columns) =>
+      strangeColumns(route, columns, columnNames(route, columns, current), this.#parts.shapes.types),
+    );
     const positions = chunk.transactions + tailTransactionsMax + 1;
     const told = await marks.pass(client, positions, (lsn) =>
-      this.#tell(route, entry, current, chunk, start.tail, lsn),
+      this.#tell({ route, entry, current, chunk, strange, tail: start.tail, lsn }),
     );
     if (told === null) await pause(notUsableRetryMs, signal);
     else if (typeof told === 'string') return told;
@@ -151,20 +166,34 @@ export class Release {
     { records }: ParkedChunk,
     current: TableShape,
   ): Promise<string | null> {
-    const { context, shapes } = this.#parts;
     for (const { isRelation, message } of records) {
       if (!isRelation) continue;
       const { columns } = readRelation(message, 0);
       const refusal = untellable(route, columns, current);
       if (refusal !== null) return refusal;
-      const names = columnNames(route, columns, current);
-      const after = columns.map((column, index) => ({ ...column, name: names[index] ?? column.name }));
-      const { verdict } = judgeShape({ route, schemaOf: context.schemaOf, types: shapes.types, before: null, after });
       // Such changes do not tell all of their rows as the table has them now: they are read again when all is told.
-      if (verdict === 'parks')
+      if (this.#parks(route, columns, current))
         await this.#askToReadAgain(client, route, 'some of them came while a column was missing or of another type');
     }
     return null;
+  }
+
+  #parks(route: TableRoute, columns: TableShape, current: TableShape): boolean {
+    const { context, shapes } = this.#parts;
+    const names = columnNames(route, columns, current);
+    const after = columns.map((column, index) => ({ ...column, name: names[index] ?? column.name }));
+    const { verdict } = judgeShape({ route, schemaOf: context.schemaOf, types: shapes.types, before: null, after });
+    return verdict === 'parks';
+  }
+
+  /** Whether the table was not altered again since the tail began: else what is in it is prepared for like the rest. */
+  #fits(route: TableRoute, { records }: ParkedTail, current: TableShape): boolean {
+    let fits = true;
+    return records.every(({ isRelation, message }) => {
+      if (!isRelation) return fits;
+      fits = !this.#parks(route, readRelation(message, 0).columns, current);
+      return true;
+    });
   }
 
   async #askToReadAgain(client: pg.Client, route: TableRoute, because: string): Promise<void> {
@@ -175,23 +204,17 @@ export class Release {
   }
 
   /** At the mark, which ends before the given LSN. Returns where the telling ended, or what stands against it. */
-  #tell(
-    route: TableRoute,
-    entry: ParkedTable,
-    current: TableShape,
-    chunk: ParkedChunk,
-    tail: ParkedTail,
-    lsn: number,
-  ): { readonly lsn: number } | string {
+  #tell({ route, entry, current, chunk, strange, tail, lsn }: Telling): { readonly lsn: number } | string {
     const { coverage, gatherer, tables, context, shapes } = this.#parts;
-    const ends = chunk.all && !tail.overflown && transactionsOf(tail.records) <= tailTransactionsMax;
+    const tailIsTold = !tail.overflown && transactionsOf(tail.records) <= tailTransactionsMax;
+    const ends = chunk.all && tailIsTold && this.#fits(route, tail, current);
     const records = ends ? [...chunk.records, ...tail.records] : chunk.records;
     const changes = records.reduce((sum, { isRelation }) => sum + (isRelation ? 0 : 1), 0);
     if (ends && entry.released + changes !== entry.changes) {
       return `Of ${entry.changes} changes of ${tableName(route)} that were parked, ${entry.released + changes} can be read on the parked topic: somebody has deleted records there. The table stays parked, so that nothing is lost silently.`;
     }
     const isPartitioned = shapes.partitioned.has(tableName(route));
-    const told = new ParkedChanges({ route, current, context, types: shapes.types, isPartitioned });
+    const told = new ParkedChanges({ route, current, context, types: shapes.types, isPartitioned, strange });
     const { generation, sourceTime } = coverage;
     // The last one stands just below what the mark itself covers.
     const before = lsn - 2 - transactionsOf(records);
