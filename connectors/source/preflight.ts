@@ -302,12 +302,16 @@ async function publicationFindings(client: pg.Client, settings: SourceSettings):
       {
         code: 'PUBLICATION_OPTIONS',
         text: `The publication ${settings.publication} leaves kinds of changes out, or tells changes of partitions under the partition's name.`,
-        remedy: 'Run `concord init`, then read again what may have been missed with `concord snapshot`.',
+        remedy:
+          'Run `concord init`: a source that runs then reads all tables again. Rows that were deleted meanwhile are found, and deleted in the store, by `concord reconcile --repair`.',
       },
     ];
   }
-  const { rows: filtered } = await client.query<{ name: string }>(
-    `SELECT schemaname || '.' || tablename AS name FROM pg_publication_tables t WHERE pubname = $1 AND to_jsonb(t) ->> 'rowfilter' IS NOT NULL`,
+  // Row filters and lists of columns are there from PostgreSQL 15 on.
+  const { rows: limited } = await client.query<{ name: string; filtered: boolean }>(
+    `SELECT n.nspname || '.' || c.relname AS name, to_jsonb(r) ->> 'prqual' IS NOT NULL AS filtered
+     FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE p.pubname = $1 AND (to_jsonb(r) ->> 'prqual' IS NOT NULL OR to_jsonb(r) ->> 'prattrs' IS NOT NULL)`,
     [settings.publication],
   );
   const published = await publishedTables(client, settings.publication);
@@ -320,10 +324,10 @@ async function publicationFindings(client: pg.Client, settings: SourceSettings):
     }));
   return [
     ...absent,
-    ...filtered.map(({ name }) => ({
+    ...limited.map(({ name, filtered }) => ({
       code: 'PUBLICATION_OPTIONS',
-      text: `The publication ${settings.publication} has a row filter on ${name}: rows outside of it are not sent.`,
-      remedy: `ALTER PUBLICATION ${quoteIdentifier(settings.publication)} DROP TABLE, then ADD TABLE without WHERE; then \`concord snapshot ${name}\`.`,
+      text: `The publication ${settings.publication} has ${filtered ? 'a row filter' : 'a list of columns'} on ${name}: ${filtered ? 'rows outside of it' : 'other columns'} are not sent.`,
+      remedy: `ALTER PUBLICATION ${quoteIdentifier(settings.publication)} DROP TABLE, then ADD TABLE without it: a source that runs then reads all of ${name} again. Rows that were deleted meanwhile are found, and deleted in the store, by \`concord reconcile --repair\`.`,
     })),
   ];
 }

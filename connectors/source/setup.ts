@@ -49,8 +49,9 @@ async function plan(client: Queryable, settings: SourceSettings): Promise<readon
 
 async function planTables(client: Queryable): Promise<readonly SetupStep[]> {
   const { rows } = await client.query<{ name: string }>(
-    'SELECT name FROM unnest($1::text[]) name WHERE to_regclass(name) IS NULL',
-    [sourceTables.map((table) => table.name)],
+    `SELECT name FROM unnest($1::text[], $2::text[]) AS wanted(name, missing) WHERE to_regclass(name) IS NULL
+       OR (missing IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(name) AND attname = missing))`,
+    [sourceTables.map((table) => table.name), sourceTables.map((table) => table.column ?? null)],
   );
   const missing = new Set(rows.map((row) => row.name));
   return sourceTables.filter((table) => missing.has(table.name));

@@ -2,6 +2,8 @@
 export interface SourceTable {
   /** `schema.table`, whose absence means that the step is to be done. */
   readonly name: string;
+  /** A column of it that older versions did not make: its absence means the same. */
+  readonly column?: string;
   readonly what: string;
   readonly sql: string;
 }
@@ -80,8 +82,10 @@ CREATE TABLE IF NOT EXISTS concord.table_shape (
 )`,
   },
   {
-    // By which a mirrored table that an ALTER TABLE has rewritten is known as rewritten.
+    // By which a table that an ALTER TABLE has rewritten is known as rewritten. Older versions kept what is null in it not
+    // at all, or in the text of the columns.
     name: 'concord.table_imprint',
+    column: 'partitions',
     what: 'table concord.table_imprint',
     sql: `CREATE SCHEMA IF NOT EXISTS concord;
 CREATE TABLE IF NOT EXISTS concord.table_imprint (
@@ -91,7 +95,11 @@ CREATE TABLE IF NOT EXISTS concord.table_imprint (
   files text NOT NULL,
   columns text NOT NULL,
   PRIMARY KEY (source, table_name)
-)`,
+);
+ALTER TABLE concord.table_imprint ADD COLUMN IF NOT EXISTS primary_key bigint, ADD COLUMN IF NOT EXISTS membership bigint,
+  ADD COLUMN IF NOT EXISTS publication bigint, ADD COLUMN IF NOT EXISTS partitions text[];
+UPDATE concord.table_imprint SET columns = split_part(columns, ' ', 1), primary_key = nullif(split_part(columns, ' ', 2), '')::bigint,
+  membership = nullif(split_part(columns, ' ', 3), '')::bigint WHERE columns LIKE '% %'`,
   },
   {
     // Says, beside the progress topic, that there was progress: a topic that is lost or set back is noticed by it.
