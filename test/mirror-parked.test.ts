@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { freePort } from '../local/ports.ts';
 import { createHelpers, insertReferenceData } from './registration-rows.fixture.ts';
 import { Rig, until } from './rig.fixture.ts';
@@ -85,7 +86,7 @@ describe('a mirrored table whose columns change', () => {
   const expectParked = (text: string): Promise<string> => expectProblem('COLUMN_TYPE_UNSUITABLE', text);
 
   async function resume(): Promise<void> {
-    const { status, stdout, stderr } = await rig.command('resume', table);
+    const { status, stdout, stderr } = await performedOn(rig, 'resume', table);
     expect([status, stdout + stderr]).toEqual([0, expect.any(String)]);
   }
 
@@ -109,7 +110,7 @@ describe('a mirrored table whose columns change', () => {
     ['an array is of something else', 'ALTER tags TYPE text[] USING tags::text[]', 3],
     ['what is text in the store becomes another text', 'ALTER state TYPE text', 0],
   ])('is judged beforehand: %s', async (_title, action, expected) => {
-    const { status, stdout } = await rig.command('schemas', 'plan-ddl', `ALTER TABLE ${table} ${action}`);
+    const { status, stdout } = await performedOn(rig, 'schemas', 'plan-ddl', `ALTER TABLE ${table} ${action}`);
     expect([status, stdout]).toEqual([expected, expect.any(String)]);
   });
 
@@ -122,7 +123,7 @@ describe('a mirrored table whose columns change', () => {
       'sales.orders: the column total is text now, and was numeric, and the store keeps it as numeric',
     );
     expect(remedy).toContain('ALTER TABLE "sales"."orders" ALTER COLUMN "total" TYPE numeric USING "total"::numeric');
-    expect((await rig.command('resume', table)).status).not.toBe(0);
+    expect((await performedOn(rig, 'resume', table)).status).not.toBe(0);
     // What waits is no difference.
     const reconcile = async (): Promise<unknown> =>
       JSON.parse((await performedOn(rig, 'reconcile', '--table', table, '--json')).stdout);
@@ -186,7 +187,7 @@ describe('a mirrored table whose columns change', () => {
     );
     expect(remedy).toContain('ADD PRIMARY KEY ("id")');
     await expectOthersGoOn(6);
-    expect((await rig.command('resume', table)).stdout).toContain('the primary key is (id, pieces) now');
+    expect((await performedOn(rig, 'resume', table)).stdout).toContain('the primary key is (id, pieces) now');
     await sql(`DELETE FROM ${table} WHERE id = 1 AND pieces = 100`);
     await sql(`ALTER TABLE ${table} DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (id)`);
     await resume();
@@ -224,5 +225,34 @@ describe('a mirrored table whose columns change', () => {
     const { status, stdout } = await rig.command('reconcile', '--table', table, '--repair', '--yes');
     expect([status, stdout]).toEqual([expect.any(Number), expect.stringContaining('extra')]);
     await expectAgreement();
+  });
+
+  test('keeps its new key under a new name, as the message says, where all of it is read', async () => {
+    await sql(`UPDATE ${table} SET pieces = 0 WHERE pieces IS NULL;
+      ALTER TABLE ${table} DROP CONSTRAINT orders_pkey, ADD PRIMARY KEY (id, pieces)`);
+    await sql(
+      `INSERT INTO ${table} (id, pieces) VALUES (1, 200), (9, 3), (9, 4); DELETE FROM ${table} WHERE id = 9 AND pieces = 3`,
+    );
+    const remedy = await expectProblem('PRIMARY_KEY_DIFFERS', 'the primary key is (id, pieces) now');
+    expect(remedy).toContain('rename the table, configure its new name in the place of orders, run `concord init`');
+    await sql(`ALTER TABLE ${table} RENAME TO pieces`);
+    const configuration = readFileSync(rig.configurationFile, 'utf8');
+    writeFileSync(rig.configurationFile, configuration.replace('table: orders', 'table: pieces'));
+    await rig.init();
+    await restart();
+    await expectOthersGoOn(9);
+    const { status, stdout, stderr } = await performedOn(rig, 'resume', 'sales.pieces');
+    expect([status, stdout + stderr]).toEqual([0, expect.any(String)]);
+    await until(
+      'all of it is in a table of its own',
+      async () =>
+        JSON.parse((await performedOn(rig, 'reconcile', '--table', 'sales.pieces', '--json')).stdout) as unknown,
+      (found) => JSON.stringify(found).includes('"verdict":"agree"'),
+      30_000,
+    );
+    const count = 'SELECT id, pieces::text FROM';
+    const { rows: there } = (await sql(`${count} sales.pieces ORDER BY 1, 2`)) as { rows: unknown };
+    expect((await rig.metering.query(`${count} mirror."sales.pieces" ORDER BY 1, 2`)).rows).toEqual(there);
+    expect(await problems()).toEqual([]);
   });
 });

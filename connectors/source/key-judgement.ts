@@ -43,7 +43,7 @@ export function keyNote(route: TableRoute, key: readonly string[]): ShapeNote | 
   const other =
     route.kept === undefined
       ? `map ${route.entity} to a table with that key`
-      : 'keep the new key: rename the table, and mirror it under its new name, where it is read as a whole into a topic and a table of its own';
+      : `keep the new key: rename the table, configure its new name in the place of ${route.table}, run \`concord init\`, start both sides again, and \`concord resume\` it under its new name; all of it is read into a topic and a table of its own, and those of ${table} stay as they are`;
   return {
     code: 'PRIMARY_KEY_DIFFERS',
     column: '',

@@ -262,7 +262,7 @@ export const sourceExplanations: readonly Explanation[] = [
     meaning:
       'What the mapping, or the schema of a mirrored table, calls the key is not what the database guards as unique: two rows could share a key, and only one of them would be seen. Where it happens while the source runs, the table is parked: from that position on its changes are kept, raw, on the parked topic, and nothing of them is lost. Other tables go on.',
     remedy:
-      'Make the primary key again on the columns that the message names, and run `concord resume` with the table, which also reads all of it again. To keep another key, correct the mapping under `registration.tables`; a mirrored table is renamed, and mirrored under its new name.',
+      'Make the primary key again on the columns that the message names, and run `concord resume` with the table, which also reads all of it again. To keep another key, correct the mapping under `registration.tables`; a mirrored table is renamed, configured under its new name, and resumed under it after `concord init` and a new start of both sides.',
   },
   {
     code: 'PRIMARY_KEY_DEFERRABLE',
