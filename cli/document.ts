@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { reconcileMarkdown } from '../reconcile/report-guide.ts';
 import { runbookMarkdown } from '../runtime/runbook.ts';
 import { configurationMarkdown, settingsJsonSchema } from './configuration-document.ts';
 import { metricsMarkdown } from './metrics-document.ts';
@@ -14,6 +15,7 @@ export function documents(): ReadonlyMap<string, string> {
     ['configuration.md', configurationMarkdown()],
     ['concord.schema.json', `${JSON.stringify(settingsJsonSchema(), null, 2)}\n`],
     ['metrics.md', metricsMarkdown()],
+    ['reconcile.md', reconcileMarkdown()],
     ['reference-files.md', referenceFilesMarkdown()],
   ]);
 }

@@ -191,6 +191,22 @@ describe('the inbox', () => {
     expect(await stored()).toMatchObject([{ status: 'resolved', acknowledged_by: 'kim', note: 'ours' }]);
   });
 
+  test('a large value that an update left alone stays as it is, in the batch that brought it or a later one', async () => {
+    const long = JSON.stringify({ item: 'x'.repeat(10_000) });
+    const update = (): LaneEvent =>
+      rejection('resolution', { ...resolved, rule_codes: null, details: null, unchanged: ['rule_codes', 'details'] });
+    const kept = {
+      status: 'resolved',
+      rule_codes: ['MPAN_CHECK_DIGIT', 'SUPPLIER_UNKNOWN'],
+      details: JSON.parse(long) as unknown,
+    };
+    await take([rejection('rejection', { details: long }), update()]);
+    expect(await stored()).toMatchObject([kept]);
+    await client.query('TRUNCATE inbox.rejection');
+    await take([rejection('rejection', { details: long })], [update()]);
+    expect(await stored()).toMatchObject([kept]);
+  });
+
   test('a receipt goes forward and never back', async () => {
     expect(
       await take([receipt(100), receipt(200)], [receipt(150), receipt(200), receipt(10, { generation: 2 })]),

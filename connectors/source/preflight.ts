@@ -3,7 +3,7 @@ import { databaseFault, endClient } from '../../runtime/postgres.ts';
 import { maskDigits } from '../../runtime/mask.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
 import { readGivenUp, tellGivenUp } from './last-resort.ts';
-import { lackingIdentities } from './key-judgement.ts';
+import { lackingIdentities, type LackingIdentity } from './key-judgement.ts';
 import { neededColumns, routeColumns, tableName } from './route-columns.ts';
 import type { ParkedTables } from './parked-tables.ts';
 import { hasPublished, publishedTables, publishesInPart } from './setup.ts';
@@ -179,7 +179,7 @@ async function tableFindings(client: pg.Client, settings: SourceSettings): Promi
     } else {
       findings.push(
         ...shapeFindings(route, table),
-        ...identityFindings(route, table, await readLeaves(client, table)),
+        ...identityFindings(lackingIdentities(route, table, await readLeaves(client, table))),
         ...(await privilegeFindings(client, route)),
       );
     }
@@ -222,12 +222,8 @@ function shapeFindings(route: TableRoute, table: CatalogTable): readonly SourceF
   return findings;
 }
 
-function identityFindings(
-  route: TableRoute,
-  table: CatalogTable,
-  leaves: readonly CatalogTable[],
-): readonly SourceFinding[] {
-  return lackingIdentities(route, table, leaves).map(({ of, columns }) => ({
+function identityFindings(lacking: readonly LackingIdentity[]): readonly SourceFinding[] {
+  return lacking.map(({ of, columns }) => ({
     code: 'REPLICA_IDENTITY',
     text: `The replica identity of ${tableName(of)} does not hold ${columns.join(', ')}: a delete would not say which topic and key it belongs to.`,
     remedy: `Run \`concord init\`, or ALTER TABLE ${quoteTable(of)} REPLICA IDENTITY FULL.`,
@@ -261,9 +257,13 @@ export async function findingsOfTables(
     const table = await readTable(client, route.schema, route.table);
     if (table === null) continue;
     const leaves = await readLeaves(client, table);
+    const code = parked[tableName(route)]?.code;
     // Where the table is parked for it, that is told already; which partition it is, is not.
-    const isTold = parked[tableName(route)]?.code === 'REPLICA_IDENTITY' && leaves[0] === table;
-    if (!isTold) findings.push(...identityFindings(route, table, leaves));
+    if (code === 'REPLICA_IDENTITY' && leaves[0] === table) continue;
+    // An identity that is the primary key is told with the key.
+    const isToldWithKey = ({ of }: LackingIdentity): boolean =>
+      code === 'PRIMARY_KEY_DIFFERS' && of.replicaIdentity === 'd';
+    findings.push(...identityFindings(lackingIdentities(route, table, leaves).filter((one) => !isToldWithKey(one))));
   }
   return findings;
 }

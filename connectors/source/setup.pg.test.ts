@@ -5,7 +5,8 @@ import { outboxRoutes } from '../metering/outbox-routes.ts';
 import { registrationRoutes } from '../registration/routes.ts';
 import { createRegistrationSchema } from '../registration/schema.ts';
 import type { SourceSettings } from './contract.ts';
-import { checkSource } from './preflight.ts';
+import type { ParkCode, ParkedTable } from './parked-tables.ts';
+import { checkSource, findingsOfTables } from './preflight.ts';
 import { planSource, setUpSource } from './setup.ts';
 import { testLimits } from './source.fixture.ts';
 
@@ -98,6 +99,24 @@ describe('setting up a source', () => {
     expect((await checkSource({ host: '127.0.0.1', port: 1 }, settings)).map((one) => one.code)).toEqual([
       'DATABASE_UNAVAILABLE',
     ]);
+  });
+
+  test('a table that is parked because its key is gone is not told once more for its replica identity', async () => {
+    const findings = async (code: ParkCode | null): Promise<readonly string[]> => {
+      const entry = { code, changes: 1, released: 0 } as unknown as ParkedTable;
+      const parked = code === null ? {} : { 'registration.meter_asset': entry };
+      const routes = settings.routes.filter(({ table }) => table === 'meter_asset');
+      const found = await findingsOfTables(client, { ...settings, routes }, parked);
+      return found.filter(({ text }) => text.includes('meter_asset')).map(({ code }) => code);
+    };
+    await client.query('ALTER TABLE registration.meter_asset DROP CONSTRAINT meter_asset_pkey');
+    expect(await findings(null)).toEqual(['REPLICA_IDENTITY']);
+    expect(await findings('TABLE_PAUSED')).toEqual(['REPLICA_IDENTITY']);
+    expect(await findings('PRIMARY_KEY_DIFFERS')).toEqual([]);
+    // An identity that is no key stays wrong when the key is right again.
+    await client.query('ALTER TABLE registration.meter_asset REPLICA IDENTITY NOTHING');
+    expect(await findings('PRIMARY_KEY_DIFFERS')).toEqual(['REPLICA_IDENTITY']);
+    await client.query('ALTER TABLE registration.meter_asset REPLICA IDENTITY DEFAULT, ADD PRIMARY KEY (device_id)');
   });
 
   test('a user without privileges is told which', async () => {

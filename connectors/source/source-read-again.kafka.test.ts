@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { until } from '../../test/rig.fixture.ts';
 import { type CompiledChild, compileChild, SourceProcess } from './child-process.fixture.ts';
+import { readJob, requestSnapshot } from './job-table.ts';
 import { differencesOf } from './replayed.fixture.ts';
 import { setUpSource } from './setup.ts';
-import { openStage, type SourceStage } from './source.fixture.ts';
+import { openStage, type SourceStage, startSource } from './source.fixture.ts';
 
 let compiled: CompiledChild;
 let stage: SourceStage;
@@ -54,4 +56,48 @@ test('killed between asking for a row to be read again and the commit of its new
   expect(
     told.filter((event) => event['gsp_group'] === null).map(({ recordType, unchanged }) => ({ recordType, unchanged })),
   ).toEqual([{ recordType: 'create', unchanged: ['gsp_group'] }]);
+});
+
+test('a row that an event overtakes while its chunk is read, without its large value, is read again as a whole', async () => {
+  const source = await startSource(stage);
+  await source.until(({ loadComplete }) => loadComplete);
+  const before = await asked();
+  const other = new pg.Client({ connectionString: stage.database.url });
+  await other.connect();
+  // The chunk waits for the lock, after its low mark: what is committed with it comes into the window.
+  await other.query('BEGIN; LOCK TABLE registration.metering_point IN ACCESS EXCLUSIVE MODE');
+  const route = stage.settings.routes.find(({ table }) => table === 'metering_point');
+  if (route === undefined) throw new Error('no route');
+  const { id } = await requestSnapshot(stage.client, stage.settings.name, { route });
+  await until(
+    'the chunk waits for the table',
+    async () =>
+      (
+        await stage.client.query(
+          `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'COPY (SELECT%metering_point%'`,
+        )
+      ).rows,
+    (rows) => rows.length === 1,
+  );
+  await other.query(`UPDATE registration.metering_point SET supplier_mpid = 'SUPA'; COMMIT`);
+  await other.end();
+  await until(
+    'the snapshot is done',
+    () => readJob(stage.client, stage.settings.name, id),
+    (job) => job?.state === 'done',
+  );
+  // The row that was asked for by its key.
+  expect(await asked()).toBe(before + 2);
+  await until(
+    'it is read',
+    () => readJob(stage.client, stage.settings.name, id + 1),
+    (job) => job?.state === 'done' && job.rows === 1,
+  );
+  const told = (await stage.events('metering-point')).filter((event) => event['supplier_mpid'] === 'SUPA');
+  expect(told.map(({ recordType, unchanged }) => [recordType, unchanged])).toEqual([
+    ['update', ['gsp_group']],
+    ['read', []],
+  ]);
+  await source.stop();
+  expect(await differencesOf(stage)).toEqual([]);
 });
