@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { compileReader } from '../avro/compiled-reader.ts';
 import { loadSchema } from '../avro/schemas.ts';
-import { CopyText } from '../connectors/metering/copy-rows.ts';
+import { CopyBinary } from '../connectors/metering/copy-binary.ts';
 import { encodedString } from '../connectors/source/avro-bytes.ts';
 import { PgoutputParser, type PgoutputListener } from '../connectors/source/pgoutput.ts';
 import { Transcoder } from '../connectors/source/transcoder.ts';
@@ -146,7 +146,7 @@ function hotPath(): readonly Step[] {
 }
 
 function writeCopy(events: readonly Readonly<Record<string, unknown>>[]): void {
-  const text = new CopyText();
+  const text = new CopyBinary();
   for (const event of events) {
     for (const item of items) {
       const value = event[item];

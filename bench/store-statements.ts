@@ -4,10 +4,10 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
 import { CopyFields, copyOut } from '../connectors/metering/copy-out.ts';
-import { CopyText } from '../connectors/metering/copy-rows.ts';
+import { CopyBinary } from '../connectors/metering/copy-binary.ts';
 import { meteringPointTable } from '../connectors/metering/entities.ts';
 import { migrateMetering } from '../connectors/metering/migrate.ts';
-import { statementsOf } from '../connectors/metering/statements.ts';
+import { changeStatements, statementsOf } from '../connectors/metering/statements.ts';
 import { copyRows } from '../connectors/metering/write.ts';
 import { removeStack, stopStack } from '../local/stack.ts';
 import { createLog } from '../runtime/log.ts';
@@ -27,6 +27,12 @@ const { values } = parseArgs({
 });
 const [rows, batch, batches] = [values.rows, values.batch, values.batches].map(Number) as [number, number, number];
 const statements = statementsOf(meteringPointTable);
+const change = changeStatements(meteringPointTable, {
+  items: [['line_loss_factor', 'millionths']],
+  timeline: false,
+  decided: false,
+  ending: false,
+});
 const tell = progress();
 const signal = untilInterrupted(20);
 const dataDir = mkdtempSync(path.join(tmpdir(), 'concord-statements-'));
@@ -93,44 +99,35 @@ async function updateBatch(client: pg.Client, number: number, step: Steps): Prom
   await client.query('BEGIN');
   const bytes = await step('reading the rows (COPY by a list of keys)', () => copyOut(client, select));
   const changed = changedRows(bytes, number);
-  await step('COPY into the temporary table', () => copyRows(client, statements.copyChanged, changed));
-  await step('INSERT … SELECT into history', () => client.query(statements.endChanged));
-  await step('UPDATE', () => client.query(statements.update));
+  await step('COPY into the temporary table', () => copyRows(client, change.copy, changed));
+  await step('INSERT … SELECT into history', () => client.query(change.end));
+  await step('UPDATE', () => client.query(change.update));
   await step('COMMIT', () => client.query('COMMIT'));
   return keys.size;
 }
 
 /** Each row with another factor and position. */
-function changedRows(bytes: Buffer, number: number): CopyText {
-  const text = new CopyText();
+function changedRows(bytes: Buffer, number: number): CopyBinary {
+  const rows = new CopyBinary();
   const fields = new CopyFields();
+  const at = Date.now() * 1_000;
   for (fields.begin(bytes); !fields.isAtEnd; ) {
-    const items = meteringPointTable.items.map(([, kind]) =>
-      kind === 'boolean' ? fields.boolean() : kind === 'text' ? fields.text() : fields.integer(),
-    );
-    for (let position = 0; position < 3; position += 1) fields.integer();
-    text.place(fields.place());
+    const key = fields.text();
+    for (let index = 1; index < meteringPointTable.items.length + 3; index += 1) fields.text();
+    rows.place(fields.place());
     fields.text();
-    meteringPointTable.items.forEach(([name, kind], index) => {
-      const item = items[index] ?? null;
-      if (item === null) text.absent();
-      else if (kind === 'date') text.date(Number(item));
-      else if (kind === 'boolean') text.boolean(item === true);
-      else if (kind === 'millionths') text.millionths(name === 'line_loss_factor' ? 1_000_000 + number : Number(item));
-      else text.text(String(item));
-    });
-    const at = Date.now() * 1_000;
-    text.text('registration');
-    for (const value of [1, 10_000_000 + number, 1, 1_000 + number]) text.integer(value);
-    text.timestamp(at);
-    text.timestamp(at);
-    for (let decided = 0; decided < 4; decided += 1) text.absent();
-    text.absent();
-    for (const value of [1, 10_000_000 + number, 1, 1_000 + number]) text.integer(value);
-    text.timestamp(at);
-    text.endRow();
+    rows.text('registration');
+    rows.integer(1);
+    rows.long(10_000_000 + number);
+    rows.integer(1);
+    rows.long(1_000 + number);
+    rows.timestamp(at);
+    rows.timestamp(at);
+    rows.text(key);
+    rows.millionths(1_000_000 + number);
+    rows.endRow();
   }
-  return text;
+  return rows;
 }
 
 /** What Linux says that a process has had of a processor. */

@@ -34,6 +34,7 @@ async function updateWhile(
   happens: () => Promise<unknown>,
   isDelete = false,
   disturb: (states: readonly KeyState[]) => void = () => {},
+  atOnce = points,
 ): Promise<void> {
   const domain = store.domain(0, 1);
   const mpans = Array.from({ length: points }, (_, index) => mpanOf(index + 1));
@@ -50,7 +51,7 @@ async function updateWhile(
     for (const one of states) supersede(one, isDelete);
     disturb(states);
     await happens();
-    await writer.write(store.client, states, []);
+    for (let at = 0; at < points; at += atOnce) await writer.write(store.client, states.slice(at, at + atOnce), []);
   });
 }
 
@@ -101,4 +102,36 @@ test('what lies in the place of the row that was read and has another key is not
   };
   await expect(updateWhile(3, () => Promise.resolve(), false, swap)).rejects.toMatchObject(changedBeside);
   expect((await store.rows(contents)).map(({ lsn }) => String(lsn))).toEqual(['2', '2', '2']);
+});
+
+/** Every fifth row differs in an item, has a timeline, was decided later, or was ended at another position than its next. */
+function vary(states: readonly KeyState[]): void {
+  for (const [index, state] of states.entries()) {
+    const { made, ending } = state;
+    if (made === null || ending === null) throw new Error(`${state.key} is not changed`);
+    const decided = { position: { generation: 1, lsn: 4, ordinal: 2 }, sourceTime: 4_000_000 + index };
+    if (index % 5 === 0)
+      Object.assign(made, { items: { ...made.items, line_loss_factor: 990_000, supplier_efd: null } });
+    if (index % 5 === 1) state.timeline = '{"from":null}';
+    if (index % 5 === 2) Object.assign(made, { decided });
+    if (index % 5 === 3) state.ending = { ...ending, ordinal: 7, sourceTime: 2_500_000 };
+    if (index % 5 === 4) Object.assign(made, { items: { ...made.items, supplier_mpid: 'SUPB', domestic: null } });
+  }
+}
+
+test('many rows that differ in different things are written as a few at a time are', async () => {
+  const tables = ['metering_point', 'metering_point_history'];
+  const written: unknown[] = [];
+  for (const atOnce of [150, 50]) {
+    await store.empty();
+    await updateWhile(150, () => Promise.resolve(), false, vary, atOnce);
+    for (const table of tables) {
+      const rows = await store.rows(
+        `SELECT to_jsonb(p) - '{applied_at,superseded_at}'::text[] AS row FROM metering.${table} p ORDER BY mpan_core`,
+      );
+      expect(rows).toHaveLength(150);
+      written.push(rows);
+    }
+  }
+  expect(written.slice(0, 2)).toEqual(written.slice(2));
 });

@@ -1,5 +1,6 @@
-import { placeText, type RowPlace } from './row-place.ts';
 import { copyField, copyNull, dateText, millionthsText, timestampText } from './copy-text.ts';
+import { placeText, type RowPlace } from './row-place.ts';
+import type { CopyRows, RowWriter } from './row-writer.ts';
 
 const firstBytes = 64 * 1024;
 /** A character of JavaScript takes at most so many bytes in UTF-8, and twice as many escaped. */
@@ -18,7 +19,7 @@ const firstBeyondAscii = 0x80;
  * Rows in COPY's text format, written as bytes field by field: as strings they would cost several times the memory of the row,
  * and the time to put them together.
  */
-export class CopyText {
+export class CopyText implements RowWriter, CopyRows {
   count = 0;
   private buffer = Buffer.alloc(0);
   private length = 0;
@@ -59,6 +60,10 @@ export class CopyText {
     this.length = writeDigits(this.buffer, this.length, value);
   }
 
+  long(value: number): void {
+    this.integer(value);
+  }
+
   boolean(value: boolean): void {
     this.plain(value ? 't' : 'f');
   }
@@ -67,17 +72,14 @@ export class CopyText {
     this.plain(placeText(value));
   }
 
-  /** Days since 1970-01-01. */
   date(day: number): void {
     this.plain(dateText(day));
   }
 
-  /** Epoch microseconds. */
   timestamp(micros: number): void {
     this.plain(timestampText(micros));
   }
 
-  /** A decimal with six places, as an integer number of millionths. */
   millionths(value: number): void {
     if (value < 0 || value >= 1e9) {
       this.plain(millionthsText(value));
@@ -103,7 +105,6 @@ export class CopyText {
     this.count += 1;
   }
 
-  /** A view: valid until the next change. */
   get bytes(): Buffer {
     return this.buffer.subarray(0, this.length);
   }

@@ -1,9 +1,10 @@
 import type { LaneEvent } from '../sink/contract.ts';
 import type { MpanState } from './batch-state.ts';
+import { sameItems } from './item-differences.ts';
 import type { KeyState } from './key-state.ts';
 import type { AcceptedAppointment, AppointmentItems, StoreView, Verdict } from './rules/contract.ts';
 import { accept, type Court, passBy, refuse, type Settlement } from './settle.ts';
-import { hasInvalid, type Items, itemsOf, sameItems } from './versions.ts';
+import { hasInvalid, type Items, itemsOf } from './versions.ts';
 
 /** How the rule book is asked. `view` is the store as it is to be seen. */
 export interface UnitCourt extends Court {

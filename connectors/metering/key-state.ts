@@ -49,6 +49,7 @@ export class KeyState {
   held: readonly HeldEvent[];
   /** Of a metering point: see timeline.ts. */
   timeline: string | null;
+  readonly storedTimeline: string | null;
   touched = false;
   troubleTouched = false;
 
@@ -71,6 +72,7 @@ export class KeyState {
     this.rejections = trouble?.rejections ?? none;
     this.held = trouble?.held ?? none;
     this.timeline = timeline;
+    this.storedTimeline = timeline;
     this.place = place;
   }
 

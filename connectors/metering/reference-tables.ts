@@ -3,11 +3,12 @@ import { comparePositions, type Position } from '../../avro/position.ts';
 import type { LaneEvent } from '../sink/contract.ts';
 import type { Effects } from './effects.ts';
 import { distributorTable, type EntityTable, participantTable, tableOfTopic } from './entities.ts';
+import { sameItems } from './item-differences.ts';
 import { KeyState } from './key-state.ts';
 import { storedRow } from './load.ts';
 import { readRows } from './read-rows.ts';
 import { statementsOf } from './statements.ts';
-import { type Items, itemsOf, type StoredVersion, sameItems, versionOf } from './versions.ts';
+import { type Items, itemsOf, type StoredVersion, versionOf } from './versions.ts';
 
 interface ReferenceRow {
   readonly version: StoredVersion;

@@ -1,46 +1,46 @@
-import type { CopyText } from './copy-rows.ts';
 import type { EntityTable, ItemKind } from './entities.ts';
+import type { RowWriter } from './row-writer.ts';
 import type { Ending, Items, Version } from './versions.ts';
 
-/** The items in the table's order. */
-export function writeItems(row: CopyText, table: EntityTable, items: Items): void {
-  for (const [name, kind] of table.items) writeItem(row, kind, items[name]);
+/** The items of the columns, in their order. */
+export function writeItems(row: RowWriter, columns: EntityTable['items'], items: Items): void {
+  for (const [name, kind] of columns) writeItem(row, kind, items[name]);
 }
 
 /** In the order of `stampColumns`. */
-export function writeStamp(row: CopyText, version: Version): void {
+export function writeStamp(row: RowWriter, version: Version): void {
   row.text(version.source);
   row.integer(version.generation);
-  row.integer(version.lsn);
+  row.long(version.lsn);
   row.integer(version.ordinal);
-  row.integer(version.xid);
+  row.long(version.xid);
   row.timestamp(version.committedAt);
   row.timestamp(version.sourceTime);
 }
 
 /** In the order of `decidedColumns`. */
-export function writeDecided(row: CopyText, { decided }: Version): void {
+export function writeDecided(row: RowWriter, { decided }: Version): void {
   if (decided === null) {
     for (let column = 0; column < 4; column += 1) row.absent();
     return;
   }
   const { generation, lsn, ordinal } = decided.position;
   row.integer(generation);
-  row.integer(lsn);
+  row.long(lsn);
   row.integer(ordinal);
   row.timestamp(decided.sourceTime);
 }
 
 /** In the order of `endingColumns`. */
-export function writeEnding(row: CopyText, ending: Ending): void {
+export function writeEnding(row: RowWriter, ending: Ending): void {
   row.integer(ending.generation);
-  row.integer(ending.lsn);
+  row.long(ending.lsn);
   row.integer(ending.ordinal);
-  row.integer(ending.xid);
+  row.long(ending.xid);
   row.timestamp(ending.sourceTime);
 }
 
-function writeItem(row: CopyText, kind: ItemKind, value: unknown): void {
+function writeItem(row: RowWriter, kind: ItemKind, value: unknown): void {
   if (value === null || value === undefined) {
     row.absent();
     return;
@@ -59,6 +59,6 @@ function writeItem(row: CopyText, kind: ItemKind, value: unknown): void {
       row.millionths(Number(value));
       break;
     case 'integer':
-      row.integer(Number(value));
+      row.long(Number(value));
   }
 }

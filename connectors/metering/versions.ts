@@ -115,14 +115,6 @@ export function wholeEvent(event: DecodedEvent, items: Items): DecodedEvent {
   return event.unchanged.length === 0 ? event : { ...event, ...items };
 }
 
-/** Do two rows say the same? A missing item (the unmetered topic has no meter id) is null. */
-export function sameItems(table: EntityTable, a: Items, b: Items): boolean {
-  for (const [name] of table.items) {
-    if ((a[name] ?? null) !== (b[name] ?? null)) return false;
-  }
-  return true;
-}
-
 export function hasInvalid(event: DecodedEvent): boolean {
   for (const _ in event.invalid) return true;
   return false;

@@ -1,17 +1,20 @@
 import type { ClientBase } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { finished } from 'node:stream/promises';
+import { CopyBinary } from './copy-binary.ts';
 import { CopyText } from './copy-rows.ts';
 import { recordOf } from './copy-text.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { type EntityTable, entityTables, type ItemKind } from './entities.ts';
+import { differencesOf } from './item-differences.ts';
 import type { KeyState } from './key-state.ts';
-import { statementsOf, type TableStatements } from './statements.ts';
+import type { CopyRows, RowWriter } from './row-writer.ts';
+import { type ChangeShape, changeStatements, statementsOf, type TableStatements } from './statements.ts';
 import { writeDecided, writeEnding, writeItems, writeStamp } from './version-row.ts';
-import type { PastVersion } from './versions.ts';
+import type { Ending, PastVersion, Version } from './versions.ts';
 
-/** Sends rows in COPY's text format. */
-export async function copyRows(client: ClientBase, copy: string, rows: CopyText): Promise<void> {
+/** Sends rows in the format that they were written in. */
+export async function copyRows(client: ClientBase, copy: string, rows: CopyRows): Promise<void> {
   if (rows.count === 0) return;
   const stream = client.query(copyFrom(copy));
   const done = finished(stream);
@@ -22,9 +25,19 @@ export async function copyRows(client: ClientBase, copy: string, rows: CopyText)
 /** Up to so many changed rows go as a parameter, and not through a temporary table. */
 const fewRows = 100;
 
+/** A key whose stored version has another in its place. */
+interface Change {
+  readonly state: KeyState;
+  readonly made: Version;
+  readonly ending: Ending;
+}
+
 interface TableRows {
-  readonly added: CopyText;
-  readonly changed: CopyText;
+  readonly added: RowWriter & CopyRows & { clear(): void };
+  readonly changes: Change[];
+  /** The changes, when they are few or when they are many. */
+  readonly few: CopyText;
+  readonly many: CopyBinary;
   readonly gone: CopyText;
   readonly past: CopyText;
 }
@@ -60,7 +73,7 @@ export class VersionWriter {
     for (const state of states) if (state.touched) addState(this.rowsOf(state.table), state);
     for (const { table, version, ending } of past) {
       const row = this.rowsOf(table).past;
-      writeItems(row, table, version.items);
+      writeItems(row, table.items, version.items);
       writeStamp(row, version);
       writeDecided(row, version);
       writeEnding(row, ending);
@@ -72,7 +85,14 @@ export class VersionWriter {
   private rowsOf(table: EntityTable): TableRows {
     let found = this.rows.get(table);
     if (found === undefined) {
-      found = { added: new CopyText(), changed: new CopyText(), gone: new CopyText(), past: new CopyText() };
+      found = {
+        added: table.laneKey === null ? new CopyText() : new CopyBinary(),
+        changes: [],
+        few: new CopyText(),
+        many: new CopyBinary(),
+        gone: new CopyText(),
+        past: new CopyText(),
+      };
       this.rows.set(table, found);
     }
     return found;
@@ -80,12 +100,13 @@ export class VersionWriter {
 
   private async writeTable(client: ClientBase, table: EntityTable, rows: TableRows): Promise<void> {
     const statements = this.statements.get(table) ?? statementsOf(table);
-    const isFew = rows.changed.count + rows.gone.count <= fewRows;
+    const isFew = rows.changes.length + rows.gone.count <= fewRows;
     if (isFew) await this.writeFew(client, table, rows);
     else await this.writeMany(client, table, statements, rows);
     await copyRows(client, statements.copyNew, rows.added);
     await copyRows(client, statements.copyPast, rows.past);
-    for (const one of [rows.added, rows.changed, rows.gone, rows.past]) one.clear();
+    for (const one of [rows.added, rows.few, rows.many, rows.gone, rows.past]) one.clear();
+    rows.changes.length = 0;
   }
 
   /** Temporary tables must be emptied when the transaction ends, which takes longer than a few rows do. */
@@ -98,14 +119,15 @@ export class VersionWriter {
       demandAll(table, of.count, rowCount);
     };
     await few('remove', statements.removeFew, statements.goneColumns, rows.gone);
-    await few('change', statements.changeFew, statements.changedColumns, rows.changed);
+    for (const change of rows.changes) writeWhole(rows.few, table, change);
+    await few('change', statements.changeFew, statements.changedColumns, rows.few);
   }
 
   private async writeMany(
     client: ClientBase,
     table: EntityTable,
     statements: TableStatements,
-    { gone, changed }: TableRows,
+    { gone, changes, many }: TableRows,
   ): Promise<void> {
     if (this.dirty.has(table)) await client.query(statements.clearTemporary);
     this.dirty.add(table);
@@ -114,10 +136,13 @@ export class VersionWriter {
       demandAll(table, gone.count, (await client.query(statements.endGone)).rowCount);
       demandAll(table, gone.count, (await client.query(statements.remove)).rowCount);
     }
-    if (changed.count > 0) {
-      await copyRows(client, statements.copyChanged, changed);
-      demandAll(table, changed.count, (await client.query(statements.endChanged)).rowCount);
-      demandAll(table, changed.count, (await client.query(statements.update)).rowCount);
+    if (changes.length > 0) {
+      const shape = shapeOf(table, changes);
+      for (const change of changes) writeChange(many, table, shape, change);
+      const { copy, end, update } = changeStatements(table, shape);
+      await copyRows(client, copy, many);
+      demandAll(table, many.count, (await client.query(end)).rowCount);
+      demandAll(table, many.count, (await client.query(update)).rowCount);
     }
   }
 }
@@ -138,26 +163,77 @@ function addState(rows: TableRows, state: KeyState): void {
   if (made === null) {
     if (stored === null || ending === null) return;
     if (place !== null) rows.gone.place(place);
-    writeItems(rows.gone, keyTables.get(table) ?? table, stored.items);
+    writeItems(rows.gone, keyItems.get(table) ?? table.items, stored.items);
     writeEnding(rows.gone, ending);
     rows.gone.endRow();
     return;
   }
-  const isNew = stored === null || ending === null;
-  const row = isNew ? rows.added : rows.changed;
-  if (!isNew && place !== null) row.place(place);
-  writeItems(row, table, made.items);
+  if (stored !== null && ending !== null) {
+    rows.changes.push({ state, made, ending });
+    return;
+  }
+  const row = rows.added;
+  writeItems(row, table.items, made.items);
   writeStamp(row, made);
   writeDecided(row, made);
   if (table.entity === 'metering_point') row.text(timeline);
-  if (!isNew) writeEnding(row, ending);
   row.endRow();
 }
 
-/** Each table with the items of its key only, in the table's order. */
-const keyTables: ReadonlyMap<EntityTable, EntityTable> = new Map(
+/** As `changedColumns` says. */
+function writeWhole(row: CopyText, table: EntityTable, { state, made, ending }: Change): void {
+  if (state.place !== null) row.place(state.place);
+  writeItems(row, table.items, made.items);
+  writeStamp(row, made);
+  writeDecided(row, made);
+  if (table.entity === 'metering_point') row.text(state.timeline);
+  writeEnding(row, ending);
+  row.endRow();
+}
+
+/** As `ChangeStatements.copy` says. */
+function writeChange(row: CopyBinary, table: EntityTable, shape: ChangeShape, { state, made, ending }: Change): void {
+  if (state.place !== null) row.place(state.place);
+  writeStamp(row, made);
+  writeItems(row, keyItems.get(table) ?? table.items, made.items);
+  writeItems(row, shape.items, made.items);
+  if (shape.decided) writeDecided(row, made);
+  if (shape.timeline) row.text(state.timeline);
+  if (shape.ending) writeEnding(row, ending);
+  row.endRow();
+}
+
+/** What is the same for all of a batch is not sent: mostly all but an item or two. */
+function shapeOf(table: EntityTable, changes: readonly Change[]): ChangeShape {
+  const differences = differencesOf(table);
+  let items = 0;
+  let timeline = false;
+  let decided = false;
+  let ends = false;
+  for (const { state, made, ending } of changes) {
+    items |= state.stored === null ? -1 : differences(state.stored.items, made.items);
+    timeline ||= state.timeline !== state.storedTimeline;
+    decided ||= made.decided !== null;
+    ends ||= !isOwn(made, ending);
+  }
+  const changed = table.items.filter(([name], index) => (items & (1 << index)) !== 0 && !table.key.includes(name));
+  return { items: changed, timeline, decided, ending: ends };
+}
+
+function isOwn(made: Version, ending: Ending): boolean {
+  return (
+    ending.lsn === made.lsn &&
+    ending.ordinal === made.ordinal &&
+    ending.generation === made.generation &&
+    ending.xid === made.xid &&
+    ending.sourceTime === made.sourceTime
+  );
+}
+
+/** Of each table the items of its key, in the order of the key. */
+const keyItems: ReadonlyMap<EntityTable, EntityTable['items']> = new Map(
   Object.values(entityTables).map((table) => {
-    const items: (readonly [string, ItemKind])[] = table.items.filter(([name]) => table.key.includes(name));
-    return [table, { ...table, items }];
+    const kinds = new Map<string, ItemKind>(table.items);
+    return [table, table.key.map((name) => [name, kinds.get(name) ?? 'text'] as const)];
   }),
 );
