@@ -158,7 +158,12 @@ describe('a second store', () => {
     for (const mpan of Object.values(mpans)) expect(stdout).not.toContain(mpan);
     expect(await storeDigest()).toEqual(before);
     expect((await dry('--mpan', a ?? '')).found).toMatchObject({ inserts: { metering_point: 1 }, updates: {} });
+    // For what the store has had, no lane is held: somebody else may.
+    const holder = new pg.Client({ connectionString: rig.meteringUrl });
+    await holder.connect();
+    await holder.query('BEGIN; SELECT FROM metering.applied_position FOR UPDATE');
     expect((await dry('--mpan', mpans['c'] ?? '')).status).toBe(0);
+    await holder.end();
     const topic = `${rig.registrationPrefix}.appointment.mss`;
     const few = await dry('--topic', topic, '--partition', '1', '--offsets', '0..9');
     expect(few.status).toBe(0);

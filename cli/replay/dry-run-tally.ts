@@ -83,7 +83,8 @@ export class DryRunTally {
       known,
       stale,
       forgotten,
-      outcomes: this.ended,
+      // Of several that judge side by side, any may be the first to end a topic's event.
+      outcomes: Object.fromEntries(Object.entries(this.ended).toSorted(([a], [b]) => (a < b ? -1 : 1))),
       inserts,
       deletes,
       updates,
@@ -92,6 +93,17 @@ export class DryRunTally {
       samples,
       interrupted,
     };
+  }
+
+  /** Those that come first by table and key, whatever was judged first. */
+  private sample(sample: DryRunSample): void {
+    const isBefore = (a: DryRunSample, b: DryRunSample): boolean =>
+      a.table === b.table ? a.key < b.key : a.table < b.table;
+    const last = this.samples.at(-1);
+    if (this.samples.length >= samplesMax && last !== undefined && !isBefore(sample, last)) return;
+    this.samples.push(sample);
+    this.samples.sort((a, b) => (isBefore(a, b) ? -1 : 1));
+    if (this.samples.length > samplesMax) this.samples.pop();
   }
 
   private row(name: string, now: Row | null, then: Row | null): void {
@@ -107,7 +119,7 @@ export class DryRunTally {
     if (does === 'insert') add(this.inserts, table, 1);
     else if (does === 'delete') add(this.deletes, table, 1);
     else for (const column of Object.keys(columns)) add((this.updates[table] ??= {}), column, 1);
-    if (this.samples.length < samplesMax) this.samples.push({ table, key, does, columns });
+    this.sample({ table, key, does, columns });
   }
 }
 

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import { comparePositions, type Position } from '../../avro/position.ts';
+import { CopyFields, copyOut } from '../../connectors/metering/copy-out.ts';
+import { textArray } from '../../connectors/metering/load.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -35,36 +37,69 @@ export async function readKeyRows(client: pg.Client, laneKeys: readonly string[]
   return { rows, refused: new Map(refused.map(({ id, outcome, codes }) => [id, { outcome, codes }])) };
 }
 
+/** The newest position that the store has had of a row, and whether it has the row. */
+export interface Newest {
+  readonly position: Position;
+  readonly hasRow: boolean;
+}
+
+/** What is asked about: the keys of lanes by the topic of the record. */
+interface Asked {
+  readonly topic: string;
+  readonly key: string;
+}
+
 /**
- * `table|key` → the newest position that the store has had of it: current (as it was read), superseded, ended, or refused.
+ * `table|key` → the newest position that the store has had of it: current, refused, superseded or ended. History is asked only
+ * about those of `names` that have neither a row nor a refused event: what is superseded is older than the row.
  */
 export async function newestPositions(
   client: pg.Client,
-  laneKeys: readonly string[],
-  current: KeyRows,
-): Promise<ReadonlyMap<string, Position>> {
-  const newest = new Map<string, Position>();
-  for (const [name, { generation, lsn, ordinal }] of current.rows)
-    newest.set(name, { generation: Number(generation), lsn: Number(lsn), ordinal: Number(ordinal) });
-  const see = (rows: readonly { name: string; generation: number; lsn: string; ordinal: number }[]): void => {
-    for (const { name, generation, lsn, ordinal } of rows) {
-      const position = { generation, lsn: Number(lsn), ordinal };
+  asked: readonly Asked[],
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Newest>> {
+  const newest = new Map<string, Newest>();
+  const see = (bytes: Buffer, isRow: boolean): void => {
+    // From here to the end nothing is waited for: the reader is everybody's.
+    for (fields.begin(bytes); !fields.isAtEnd; ) {
+      const name = fields.text() ?? '';
+      const position = {
+        generation: fields.integer() ?? 0,
+        lsn: fields.integer() ?? 0,
+        ordinal: fields.integer() ?? 0,
+      };
       const known = newest.get(name);
-      if (known === undefined || comparePositions(known, position) < 0) newest.set(name, position);
+      const isNewest = known === undefined || comparePositions(known.position, position) < 0;
+      if (isNewest) newest.set(name, { position, hasRow: isRow || (known?.hasRow ?? false) });
     }
   };
-  for (const [table, laneKey, key] of tables) {
-    const found = await client.query<{ name: string; generation: number; lsn: string; ordinal: number }>(
-      `SELECT '${table}|' || ${key} AS name, generation_to AS generation, lsn_to AS lsn, ordinal_to AS ordinal
-       FROM metering.${table}_history WHERE ${laneKey} = ANY ($1)`,
-      [laneKeys],
-    );
-    see(found.rows);
-  }
-  const last = await client.query<{ name: string; generation: number; lsn: string; ordinal: number }>(
-    `SELECT entity || '|' || entity_key AS name, generation, lsn, ordinal FROM metering.last_received WHERE lane_key = ANY ($1)`,
-    [laneKeys],
+  const keysOf = (chosen: readonly Asked[], table: (typeof tables)[number][0]): string => {
+    const isAsset = table === 'meter_asset';
+    return textArray([
+      ...new Set(chosen.filter(({ topic }) => topic.endsWith('.meter-asset') === isAsset).map(({ key }) => key)),
+    ]);
+  };
+  const current = tables.map(
+    ([table, laneKey, key]) =>
+      `SELECT '${table}|' || ${key}, generation, lsn, ordinal FROM metering.${table} WHERE ${laneKey} = ANY (${keysOf(asked, table)})`,
   );
-  see(last.rows);
+  see(await copyOut(client, current.join(' UNION ALL ')), true);
+  const all = textArray([...new Set(asked.map(({ key }) => key))]);
+  see(
+    await copyOut(
+      client,
+      `SELECT entity || '|' || entity_key, generation, lsn, ordinal FROM metering.last_received WHERE lane_key = ANY (${all})`,
+    ),
+    false,
+  );
+  const gone = asked.filter((_, at) => !newest.has(names[at] ?? ''));
+  if (gone.length === 0) return newest;
+  const past = tables.map(
+    ([table, laneKey, key]) =>
+      `SELECT '${table}|' || ${key}, generation_to, lsn_to, ordinal_to FROM metering.${table}_history WHERE ${laneKey} = ANY (${keysOf(gone, table)})`,
+  );
+  see(await copyOut(client, past.join(' UNION ALL ')), false);
   return newest;
 }
+
+const fields = new CopyFields();

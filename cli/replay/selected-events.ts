@@ -1,8 +1,7 @@
-import { type Decoder, schemaIdOf } from '../../avro/codec.ts';
+import { type Decoder, prefixBytes, schemaIdOf } from '../../avro/codec.ts';
 import { comparePositions, type Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import type { LaneEvent } from '../../connectors/sink/contract.ts';
-import { Fault } from '../../runtime/fault.ts';
 import { createLog } from '../../runtime/log.ts';
 import type { FetchedBatch } from '../../topics/contract.ts';
 import { type PartitionRange, readRanges } from '../../topics/range-reader.ts';
@@ -11,13 +10,19 @@ import type { Settings } from '../settings.ts';
 import { topicsOfSource } from '../sides/legs.ts';
 import { isSelected, type Selection } from './selection.ts';
 import { judgedTopics, rangesOf, wholeTopics } from './selected-ranges.ts';
-import { EventSpool } from './spool.ts';
+import { EventSpool, type SpooledRecord } from './spool.ts';
 
 /** Events that are judged together: all of their keys, in the order of the source's commits. */
 export interface EventGroup {
   readonly lane: number;
   readonly events: readonly LaneEvent[];
   readonly selected: ReadonlySet<LaneEvent>;
+}
+
+/** The selected records of some keys, those of a key in one group; not decoded. */
+export interface RecordGroup {
+  readonly lane: number;
+  readonly records: readonly SpooledRecord[];
 }
 
 export interface SelectedEvents {
@@ -34,6 +39,10 @@ export interface SelectedEvents {
   readonly cut: boolean;
   /** Each is read from a file when it is asked for; those without a selected event are left out. */
   groups(): AsyncGenerator<EventGroup>;
+  /** The same of what was selected alone, for somebody who looks into few of them. */
+  recordGroups(): AsyncGenerator<RecordGroup>;
+  /** In the order of the source's commits. */
+  decoded(records: readonly SpooledRecord[]): LaneEvent[];
 }
 
 export interface Reading {
@@ -91,6 +100,8 @@ export async function withSelected<T>(
       unreadable: intake.unreadable,
       cut: intake.cut,
       groups: () => groupsOf(spool, perLane, decoder),
+      recordGroups: () => recordGroupsOf(spool, perLane),
+      decoded: (records) => records.map((record) => eventOf(record, decoder)).sort(inOrder),
     });
   } finally {
     await spool.close();
@@ -105,14 +116,25 @@ async function* groupsOf(spool: EventSpool, perLane: number, decoder: Decoder): 
     if (keys.size === 0) continue;
     const selected = new Set<LaneEvent>();
     const events: LaneEvent[] = [];
-    for (const { topic, partition, offset, key, isSelected: is, value } of records) {
-      if (!keys.has(keyName(topic, key))) continue;
-      const event = { topic, partition, offset, key, event: decoder.decode(topic, value) };
+    for (const record of records) {
+      if (!keys.has(keyName(record.topic, record.key))) continue;
+      const event = eventOf(record, decoder);
       events.push(event);
-      if (is) selected.add(event);
+      if (record.isSelected) selected.add(event);
     }
     yield { lane: Math.floor(bucket / perLane), events: events.sort(inOrder), selected };
   }
+}
+
+async function* recordGroupsOf(spool: EventSpool, perLane: number): AsyncGenerator<RecordGroup> {
+  for (let bucket = 0; bucket < spool.bucketCount; bucket += 1) {
+    const records = (await spool.bucket(bucket)).filter(({ isSelected: is }) => is);
+    if (records.length > 0) yield { lane: Math.floor(bucket / perLane), records };
+  }
+}
+
+function eventOf({ topic, partition, offset, key, value }: SpooledRecord, decoder: Decoder): LaneEvent {
+  return { topic, partition, offset, key, event: decoder.decode(topic, value) };
 }
 
 /** A device id may look like an MPAN core. */
@@ -149,13 +171,13 @@ class Intake {
   }
 
   async references(batch: FetchedBatch, into: LaneEvent[]): Promise<void> {
-    for await (const event of this.decoded(batch)) into.push(event);
+    for (const event of await this.decoded(batch)) into.push(event);
   }
 
   async events(batch: FetchedBatch): Promise<void> {
     const range = this.ranges.get(partitionName(batch.topic, batch.partition));
     const { selection, isWhole, max } = this.reading;
-    for await (const event of this.decoded(batch)) {
+    for (const event of await this.decoded(batch)) {
       const { topic, partition, offset, key, value } = event;
       if (event.event.recordType === 'truncate') {
         this.truncates.push({ topic, partition, offset, key, event: event.event });
@@ -170,41 +192,62 @@ class Intake {
         this.enough.abort();
         return;
       }
-      if (is) this.see(event.event.source);
+      const { generation, lsn, ordinal, sourceTime } = event.event.source;
+      const position = { generation, lsn, ordinal };
+      if (is) this.see(position);
       const bucket = partition * this.perLane + (hashOf(keyName(topic, key)) % this.perLane);
-      await this.spool.add(bucket, { topic, partition, offset, key, isSelected: is, value });
+      const id = event.event['appointment_id'];
+      const rowKey = typeof id === 'number' ? String(id) : key;
+      const full = this.spool.add(bucket, {
+        topic,
+        partition,
+        offset,
+        key,
+        isSelected: is,
+        position,
+        sourceTime,
+        rowKey,
+        value,
+      });
+      if (full) await this.spool.flush();
     }
   }
 
-  private see({ generation, lsn, ordinal }: Position): void {
+  private see(position: Position): void {
     this.count += 1;
-    const position = { generation, lsn, ordinal };
     if (this.first === null || comparePositions(position, this.first) < 0) this.first = position;
   }
 
-  private async *decoded({
+  /** No record waits for another: the schemas of a batch are fetched before the first of it is decoded. */
+  private async decoded({
     topic,
     partition,
     records,
-  }: FetchedBatch): AsyncGenerator<LaneEvent & { readonly value: Buffer }> {
+  }: FetchedBatch): Promise<readonly (LaneEvent & { readonly value: Buffer })[]> {
+    const events: (LaneEvent & { readonly value: Buffer })[] = [];
+    await this.decoder.prepare(schemaIdsOf(records));
     for (const { offset, key, value } of records) {
       if (value === null) continue;
       try {
-        await this.decoder.prepare([schemaIdOf(value)]);
-        yield {
-          topic,
-          partition,
-          offset,
-          key: key?.toString('utf8') ?? '',
-          value,
-          event: this.decoder.decode(topic, value),
-        };
-      } catch (error) {
-        if (error instanceof Fault) throw error;
+        const name = key?.toString('utf8') ?? '';
+        const event = this.decoder.decodeAt(topic, value, 0, value.length, name);
+        events.push({ topic, partition, offset, key: name, value, event });
+      } catch {
         this.unreadable += 1;
       }
     }
+    return events;
   }
+}
+
+/** Of the values that name one. */
+function schemaIdsOf(records: FetchedBatch['records']): ReadonlySet<number> {
+  const ids = new Set<number>();
+  for (const { value } of records) {
+    if (value === null || value.length < prefixBytes || value[0] !== 0) continue;
+    ids.add(schemaIdOf(value));
+  }
+  return ids;
 }
 
 /** FNV-1a. */

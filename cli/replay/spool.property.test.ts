@@ -8,6 +8,10 @@ const record = fc.record({
   offset: fc.maxSafeNat(),
   key: fc.string({ unit: 'grapheme', maxLength: 20 }),
   isSelected: fc.boolean(),
+  position: fc.record({ generation: fc.nat(0xffff_ffff), lsn: fc.maxSafeNat(), ordinal: fc.maxSafeNat() }),
+  sourceTime: fc.maxSafeInteger(),
+  // An empty one would be taken for the key; no id of an appointment is.
+  rowKey: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
   value: fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes)),
 });
 
@@ -19,8 +23,7 @@ test('a bucket gives back the records that went into it, in order, whenever the 
         const spool = await EventSpool.open(4);
         try {
           for (const step of steps) {
-            await spool.add(step.bucket, step.record);
-            if (step.flushed) await spool.flush();
+            if (spool.add(step.bucket, step.record) || step.flushed) await spool.flush();
           }
           await spool.flush();
           const back: SpooledRecord[][] = [];

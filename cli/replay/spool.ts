@@ -1,6 +1,7 @@
 import { mkdtemp, open, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Position } from '../../avro/position.ts';
 
 /** A record as it is kept: not decoded. */
 export interface SpooledRecord {
@@ -10,6 +11,12 @@ export interface SpooledRecord {
   readonly key: string;
   /** Belongs to what was asked for, and is not there only because its key is. */
   readonly isSelected: boolean;
+  /** What is asked of most records, so that they need not be decoded again. */
+  readonly position: Position;
+  /** Epoch microseconds. */
+  readonly sourceTime: number;
+  /** Of an appointment its id, else the key. */
+  readonly rowKey: string;
   readonly value: Buffer;
 }
 
@@ -20,8 +27,11 @@ interface Extent {
 }
 
 const pendingBytesMax = 16 * 1024 * 1024;
-/** topic u16 · partition u32 · offset f64 · selected u8 · key bytes u32 · value bytes u32, then key and value */
-const headBytes = 23;
+/**
+ * topic u16 · partition u32 · offset f64 · selected u8 · key bytes u32 · value bytes u32 · generation u32 · LSN f64 ·
+ * ordinal f64 · source time f64 · row key bytes u32 (none where it is the key), then key, row key and value
+ */
+const headBytes = 55;
 
 /**
  * Records by bucket, in a file that has no name: it is gone when the process is, however that ends. What is judged
@@ -52,11 +62,12 @@ export class EventSpool {
     return new EventSpool(file, bucketCount);
   }
 
-  async add(bucket: number, record: SpooledRecord): Promise<void> {
+  /** Is it time to `flush`? */
+  add(bucket: number, record: SpooledRecord): boolean {
     const bytes = this.encode(record);
     this.pending[bucket]?.push(bytes);
     this.pendingBytes += bytes.length;
-    if (this.pendingBytes > pendingBytesMax) await this.flush();
+    return this.pendingBytes > pendingBytesMax;
   }
 
   async flush(): Promise<void> {
@@ -98,30 +109,47 @@ export class EventSpool {
     await this.file.close();
   }
 
-  private encode({ topic, partition, offset, key, isSelected, value }: SpooledRecord): Buffer {
+  private encode(record: SpooledRecord): Buffer {
+    const { topic, partition, offset, key, isSelected, position, sourceTime, rowKey, value } = record;
     const keyBytes = Buffer.byteLength(key);
-    const bytes = Buffer.allocUnsafe(headBytes + keyBytes + value.length);
+    const rowKeyBytes = rowKey === key ? 0 : Buffer.byteLength(rowKey);
+    const bytes = Buffer.allocUnsafe(headBytes + keyBytes + rowKeyBytes + value.length);
     bytes.writeUInt16LE(this.topicNumber(topic), 0);
     bytes.writeUInt32LE(partition, 2);
     bytes.writeDoubleLE(offset, 6);
     bytes.writeUInt8(isSelected ? 1 : 0, 14);
     bytes.writeUInt32LE(keyBytes, 15);
     bytes.writeUInt32LE(value.length, 19);
+    bytes.writeUInt32LE(position.generation, 23);
+    bytes.writeDoubleLE(position.lsn, 27);
+    bytes.writeDoubleLE(position.ordinal, 35);
+    bytes.writeDoubleLE(sourceTime, 43);
+    bytes.writeUInt32LE(rowKeyBytes, 51);
     bytes.write(key, headBytes);
-    value.copy(bytes, headBytes + keyBytes);
+    if (rowKeyBytes > 0) bytes.write(rowKey, headBytes + keyBytes);
+    value.copy(bytes, headBytes + keyBytes + rowKeyBytes);
     return bytes;
   }
 
   private decode(all: Buffer, at: number, records: SpooledRecord[]): number {
     const keyEnd = at + headBytes + all.readUInt32LE(at + 15);
-    const end = keyEnd + all.readUInt32LE(at + 19);
+    const rowKeyEnd = keyEnd + all.readUInt32LE(at + 51);
+    const end = rowKeyEnd + all.readUInt32LE(at + 19);
+    const key = all.toString('utf8', at + headBytes, keyEnd);
     records.push({
       topic: this.topics[all.readUInt16LE(at)] ?? '',
       partition: all.readUInt32LE(at + 2),
       offset: all.readDoubleLE(at + 6),
+      key,
       isSelected: all.readUInt8(at + 14) === 1,
-      key: all.toString('utf8', at + headBytes, keyEnd),
-      value: all.subarray(keyEnd, end),
+      position: {
+        generation: all.readUInt32LE(at + 23),
+        lsn: all.readDoubleLE(at + 27),
+        ordinal: all.readDoubleLE(at + 35),
+      },
+      sourceTime: all.readDoubleLE(at + 43),
+      rowKey: rowKeyEnd === keyEnd ? key : all.toString('utf8', keyEnd, rowKeyEnd),
+      value: all.subarray(rowKeyEnd, end),
     });
     return end;
   }

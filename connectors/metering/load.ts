@@ -62,7 +62,7 @@ async function copyTable(
 }
 
 /** An array of texts as an SQL literal. Looked at letter by letter only where a key is none. */
-function textArray(keys: readonly string[]): string {
+export function textArray(keys: readonly string[]): string {
   if (keys.every((key) => /^[0-9][0-9A-Z-]*$/.test(key))) return `'{${keys.join(',')}}'::text[]`;
   const quoted = keys.map((key) => `"${key.replace(/["\\]/g, '\\$&')}"`);
   return `${pg.escapeLiteral(`{${quoted.join(',')}}`)}::text[]`;
