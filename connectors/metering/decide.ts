@@ -89,11 +89,12 @@ export class Decider implements UnitCourt {
     this.pointChanged(mpan, decision);
   }
 
-  /** What waited for the metering point is judged again: the appointments of its MPAN. */
+  /** What waits for the metering point, or waited for it in vain, is judged again: the appointments of its MPAN. */
   private pointChanged(mpan: MpanState, decision: Decision): void {
-    for (const { state, held } of waitingOf(mpan.byId.values())) {
-      if (heldCodes(held).some((code) => codesWaitingForPoint.includes(code))) this.again(state, held, decision);
-    }
+    const depending = dependingOn(codesWaitingForPoint, mpan.byId.values());
+    // That the point has gone makes nothing right that was refused for want of it, or for what it said.
+    const isGone = mpan.point === null;
+    this.allAgain(isGone ? depending.filter(({ held }) => held !== null) : depending, decision);
   }
 
   /** Judges the held events again that wait for one of the codes, in the order of their positions (P17). */
@@ -107,11 +108,14 @@ export class Decider implements UnitCourt {
 
   /** Judges again what waits for reference data or was refused by it, in the order of the positions. */
   referenceChanged(decision: Decision): void {
-    for (const { state, held, rejection } of dependingOnReference(this.state.troubled())) {
-      this.revise(state, decision, () => {
-        if (held !== null) this.again(state, held, decision);
-        else if (rejection !== null) this.rejectedAgain(state, rejection, decision);
-      });
+    for (const one of dependingOn(codesReadingReference, this.state.troubled()))
+      this.revise(one.state, decision, () => this.allAgain([one], decision));
+  }
+
+  private allAgain(depending: readonly Depending[], decision: Decision): void {
+    for (const { state, held, rejection } of depending) {
+      if (held !== null) this.again(state, held, decision);
+      else if (rejection !== null) this.rejectedAgain(state, rejection, decision);
     }
   }
 
@@ -185,15 +189,17 @@ interface Depending extends Position {
   readonly rejection: OpenRejection | null;
 }
 
-function dependingOnReference(states: Iterable<KeyState>): readonly Depending[] {
+/** What waits by one of the rules, or was refused by it, in the order of the positions. */
+function dependingOn(codes: readonly string[], states: Iterable<KeyState>): readonly Depending[] {
   const found: Depending[] = [];
-  const depends = (code: string): boolean => codesReadingReference.includes(code);
+  const depends = (code: string): boolean => codes.includes(code);
   for (const state of states) {
     for (const held of state.held) {
       if (heldCodes(held).some(depends)) found.push({ ...positionOf(held), state, held, rejection: null });
     }
     for (const rejection of state.rejections) {
-      if (rejection.event !== null) found.push({ ...positionOf(rejection), state, held: null, rejection });
+      if (rejection.event !== null && rejection.codes.some(depends))
+        found.push({ ...positionOf(rejection), state, held: null, rejection });
     }
   }
   return found.sort((a, b) => comparePositions(a, b) || (a.state.key < b.state.key ? -1 : 1));

@@ -101,7 +101,8 @@ export class HeldLane {
 
 /** Does anything that a batch holds or refuses depend on reference data? */
 export function dependOnReference(effects: Effects): boolean {
-  for (const { event } of effects.rejections) if (event !== null) return true;
+  for (const { event, codes } of effects.rejections)
+    if (event !== null && codes.some((code) => codesReadingReference.includes(code))) return true;
   for (const { held } of effects.heldAdded.values()) {
     if (heldCodes(held).some((code) => codesReadingReference.includes(code))) return true;
   }

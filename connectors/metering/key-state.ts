@@ -19,6 +19,8 @@ export interface Trouble {
   readonly entity: string;
   readonly key: string;
   readonly last: Received;
+  /** See `KeyState.kept`. */
+  readonly kept: Position | null;
   readonly rejections: readonly OpenRejection[];
   readonly held: readonly HeldEvent[];
 }
@@ -45,6 +47,11 @@ export class KeyState {
   /** What ended `stored`. */
   ending: Ending | null = null;
   last: Received | null;
+  /**
+   * The version that what was refused has not replaced: of the accepted one, or of one that was, and that no event has ended.
+   * Whoever has deleted that from the store is found out by it.
+   */
+  kept: Position | null;
   rejections: readonly OpenRejection[];
   held: readonly HeldEvent[];
   /** Of a metering point: see timeline.ts. */
@@ -69,6 +76,7 @@ export class KeyState {
     this.accepted = stored;
     this.hadTrouble = trouble !== null;
     this.last = trouble?.last ?? null;
+    this.kept = stored ?? trouble?.kept ?? null;
     this.rejections = trouble?.rejections ?? none;
     this.held = trouble?.held ?? none;
     this.timeline = timeline;

@@ -1,5 +1,6 @@
 import pg, { type ClientBase } from 'pg';
 import type { DecodedEvent, Item } from '../../avro/envelope.ts';
+import type { Position } from '../../avro/position.ts';
 import { BatchState, type StoredRow, troubleName } from './batch-state.ts';
 import { CopyFields, copyOut } from './copy-out.ts';
 import { type EntityTable, appointmentTable, type ItemKind, meterAssetTable, meteringPointTable } from './entities.ts';
@@ -136,7 +137,8 @@ function itemOf(kind: ItemKind, text: string | null): Item {
 async function loadTroubles(client: ClientBase, laneKeys: readonly string[]): Promise<ReadonlyMap<string, Trouble>> {
   const lasts = await readRows(
     client,
-    'SELECT lane_key, entity, entity_key, topic, generation, lsn, ordinal, event FROM metering.last_received WHERE lane_key = ANY($1)',
+    `SELECT lane_key, entity, entity_key, topic, generation, lsn, ordinal, event, kept_generation, kept_lsn, kept_ordinal
+     FROM metering.last_received WHERE lane_key = ANY($1)`,
     [laneKeys],
     'concord_load_last_received',
   );
@@ -145,7 +147,7 @@ async function loadTroubles(client: ClientBase, laneKeys: readonly string[]): Pr
   const rejections = await loadRejections(client, troubled);
   const held = await loadHeld(client, troubled);
   return new Map(
-    lasts.map(([laneKey, entity, key, topic, generation, lsn, ordinal, event]) => {
+    lasts.map(([laneKey, entity, key, topic, generation, lsn, ordinal, event, ...kept]) => {
       const last: Received = { ...received(topic, generation, lsn, ordinal), event: eventOf(event) };
       const name = troubleName(String(laneKey), String(entity), String(key));
       const trouble: Trouble = {
@@ -153,6 +155,7 @@ async function loadTroubles(client: ClientBase, laneKeys: readonly string[]): Pr
         entity: String(entity),
         key: String(key),
         last,
+        kept: positionOf(kept),
         rejections: rejections.get(name) ?? [],
         held: held.get(name) ?? [],
       };
@@ -219,6 +222,11 @@ type Text = string | null | undefined;
 
 function received(topic: Text, generation: Text, lsn: Text, ordinal: Text): Omit<Received, 'event'> {
   return { topic: String(topic), generation: Number(generation), lsn: Number(lsn), ordinal: Number(ordinal) };
+}
+
+function positionOf([generation, lsn, ordinal]: readonly Text[]): Position | null {
+  if (generation === null || generation === undefined) return null;
+  return { generation: Number(generation), lsn: Number(lsn), ordinal: Number(ordinal) };
 }
 
 function eventOf(json: Text): DecodedEvent {

@@ -113,6 +113,50 @@ test('what is held after its rejection was withdrawn keeps its count over a rest
   ]);
 });
 
+test('a metering point that comes too late withdraws what was refused for want of it, after a restart too', async () => {
+  const month = 30 * 86_400_000_000;
+  await store.apply(
+    store.domain(),
+    [reference, unit(2, appointmentEvent(mpan, 7, 'create', { lsn: 2 }))],
+    moment(3, { sourceTime: worldBegin + month }),
+  );
+  expect(await rejections()).toMatchObject([{ code: 'METERING_POINT_UNKNOWN', status: 'open' }]);
+  const restarted = store.domain();
+  await restarted.prime(store.client, reference.events);
+  const late = pointEvent(mpan, 'create', { lsn: 5, at: worldBegin + month + 1000 });
+  const deltas = await store.apply(restarted, [unit(5, late)], moment(5, { sourceTime: worldBegin + month + 1000 }));
+  expect(brief(deltas)).toEqual({
+    'appointment.mss rejected': -1,
+    'appointment.mss applied': 1,
+    'metering-point applied': 1,
+  });
+  expect(await rejections()).toMatchObject([{ lsn: 2, revision: 1, status: 'withdrawn', by: 5 }]);
+  expect(await store.rows('SELECT lsn::int, decided_lsn::int FROM metering.appointment')).toEqual([
+    { lsn: 2, decided_lsn: 5 },
+  ]);
+});
+
+test('what was refused says which good version it has not replaced, as long as no event has ended that', async () => {
+  const kept = (): Promise<readonly unknown[]> =>
+    store.rows('SELECT lsn::int, kept_lsn::int AS kept FROM metering.last_received');
+  const bad = { gsp_group: '_O' };
+  await store.apply(
+    store.domain(),
+    [reference, unit(2, pointEvent(mpan, 'create', { lsn: 2 })), unit(3, pointEvent(mpan, 'update', { lsn: 3 }, bad))],
+    moment(3),
+  );
+  expect(await kept()).toEqual([{ lsn: 3, kept: 2 }]);
+  await store.client.query('DELETE FROM metering.metering_point');
+  const again = unit(4, pointEvent(mpan, 'update', { lsn: 4 }, { ...bad, opt_out: true }));
+  const restarted = store.domain();
+  await restarted.prime(store.client, reference.events);
+  await store.apply(restarted, [again], moment(4));
+  expect(await kept()).toEqual([{ lsn: 4, kept: 2 }]);
+  const gone = [unit(5, pointEvent(mpan, 'delete', { lsn: 5 })), unit(6, pointEvent(mpan, 'create', { lsn: 6 }, bad))];
+  await store.apply(restarted, gone, moment(6));
+  expect(await kept()).toEqual([{ lsn: 6, kept: null }]);
+});
+
 test('reference data that is emptied and filled anew in one transaction is what it was filled with', async () => {
   const domain = store.domain();
   const truncate = laneEvent(topics.participant, '__truncate__', 'truncate', {}, { lsn: 5, ordinal: 1 });

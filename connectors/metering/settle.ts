@@ -6,6 +6,7 @@ import type { KeyState } from './key-state.ts';
 import { receiverOf } from './receiver.ts';
 import { dueAt, londonDay } from './rules/calendar.ts';
 import type { BrokenRule, Entity, ReferenceView, RuleParameters, Verdict } from './rules/contract.ts';
+import { codesWaitingForPoint } from './rules/dispositions.ts';
 import { codesOf } from './rules/judge.ts';
 import { codesReadingReference } from './rules/reading-reference.ts';
 import { advanceTimeline } from './timeline.ts';
@@ -66,6 +67,8 @@ function place(
     const ending = decided === null ? event.source : { ...event.source, sourceTime: decided.sourceTime };
     state.replace(version, ending, court.effects.past);
   }
+  // Also where the row was not there to be ended.
+  state.kept = version;
   if (state.last !== null) clearTrouble(court, state, settlement, decided?.sourceTime ?? event.source.sourceTime);
 }
 
@@ -166,7 +169,7 @@ function reject(
   const id = identityUuid(identityOf(state, event, `${receiver ?? ''}|${revision}`));
   const mpan = items['mpan_core'];
   const codes = codesOf(broken);
-  const kept = codes.some((code) => codesReadingReference.includes(code)) ? wholeEvent(event, items) : null;
+  const kept = codes.some(mayBeOverturned) ? wholeEvent(event, items) : null;
   court.effects.rejections.push({
     id,
     mpanCore: typeof mpan === 'string' ? mpan : null,
@@ -194,6 +197,11 @@ function reject(
   court.effects.count(topic, 'rejected', 1);
 }
 
+/** Newer reference data, or the metering point, may come late and give another verdict. */
+function mayBeOverturned(code: string): boolean {
+  return codesReadingReference.includes(code) || codesWaitingForPoint.includes(code);
+}
+
 function identityOf(state: KeyState, event: DecodedEvent, role: string): Parameters<typeof identityUuid>[0] {
   const { source, recordType } = event;
   return { source: source.name, position: source, entity: state.table.entity, key: state.key, recordType, role };
@@ -218,8 +226,8 @@ export function settleHeld(court: Court, state: KeyState, held: HeldEvent, verdi
 }
 
 /**
- * An open rejection was judged again under newer reference data: it stays as long as the verdict does, else it is
- * withdrawn. What is right now is applied: nothing newer of its key was, or it would have been resolved. What is refused
+ * An open rejection was judged again under newer reference data, or because its metering point has come: it stays as long as
+ * the verdict does, else it is withdrawn. What is right now is applied: nothing newer of its key was, or it would have been resolved. What is refused
  * for another reason is refused anew, with the next revision (P18).
  */
 export function settleRejected(
@@ -230,7 +238,9 @@ export function settleRejected(
   verdict: Verdict,
   decided: Decision,
 ): void {
-  if (verdict.kind === rejection.recordType && codesOf(verdict.broken).join() === rejection.codes.join()) return;
+  // A hold by the same rules is what it was refused for when its time was up: nothing has come that it waited for.
+  const isSame = verdict.kind === rejection.recordType || verdict.kind === 'hold';
+  if (isSame && codesOf(verdict.broken).join() === rejection.codes.join()) return;
   const { effects } = court;
   const { generation, lsn, ordinal, topic } = rejection;
   const revision = rejection.revision + 1;

@@ -14,8 +14,8 @@ const copyHeld = `COPY metering.held (mpan_core, entity, entity_key, source, gen
 
 const copyRejected = `COPY metering.rejected_event (rejection_id, source, lane, lane_key, entity, event) FROM STDIN`;
 
-const copyLast = `COPY metering.last_received (lane_key, entity, entity_key, source, lane, topic, generation, lsn, ordinal, event)
-  FROM STDIN`;
+const copyLast = `COPY metering.last_received (lane_key, entity, entity_key, source, lane, topic, generation, lsn, ordinal, event,
+  kept_generation, kept_lsn, kept_ordinal) FROM STDIN`;
 
 /** Writes rejections, holds and last received contents. Rejections are inserted open and then resolved: the outbox tells both. */
 export async function writeTrouble(
@@ -114,7 +114,7 @@ function heldRow(lane: number, { state, held }: HeldRow): string {
   ].join('\t')}\n`;
 }
 
-function lastRow(lane: number, { laneKey, table, key, last }: KeyState): string[] {
+function lastRow(lane: number, { laneKey, table, key, last, kept }: KeyState): string[] {
   if (last === null) return [];
   return [
     `${[
@@ -128,6 +128,9 @@ function lastRow(lane: number, { laneKey, table, key, last }: KeyState): string[
       last.lsn,
       last.ordinal,
       copyField(JSON.stringify(last.event)),
+      kept?.generation ?? copyNull,
+      kept?.lsn ?? copyNull,
+      kept?.ordinal ?? copyNull,
     ].join('\t')}\n`,
   ];
 }
