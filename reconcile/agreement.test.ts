@@ -21,28 +21,28 @@ describe('a row', () => {
   });
 
   test('whose content was refused is explained, with and without an older version in the store', () => {
-    const troubles = [{ laneKey: mpan, outcome: 'rejected', digest: 'new' }] as const;
+    const troubles = [{ laneKey: mpan, outcome: 'rejected', digest: 'new', hasKept: false }] as const;
     expect(standingOf(sides({ source, troubles }))).toEqual({ kind: 'explained', by: 'rejected' });
     const versions = [{ laneKey: mpan, digest: 'old' }];
     expect(standingOf(sides({ source, versions, troubles }))).toEqual({ kind: 'explained', by: 'rejected' });
   });
 
   test('whose refused event said something else is open: a later event was lost', () => {
-    const troubles = [{ laneKey: mpan, outcome: 'rejected', digest: 'between' }] as const;
+    const troubles = [{ laneKey: mpan, outcome: 'rejected', digest: 'between', hasKept: false }] as const;
     const versions = [{ laneKey: mpan, digest: 'old' }];
     expect(standingOf(sides({ source, versions, troubles }))).toEqual({ kind: 'open' });
   });
 
   test('of which a refused delete is the last event stays in the store, and is explained', () => {
-    const troubles = [{ laneKey: mpan, outcome: 'held', digest: null }] as const;
+    const troubles = [{ laneKey: mpan, outcome: 'held', digest: null, hasKept: false }] as const;
     const versions = [{ laneKey: mpan, digest: 'old' }];
     expect(standingOf(sides({ versions, troubles }))).toEqual({ kind: 'explained', by: 'held' });
   });
 
   test('that moved to another key and was refused on both is explained', () => {
     const troubles = [
-      { laneKey: 'a', outcome: 'rejected', digest: null },
-      { laneKey: 'b', outcome: 'rejected', digest: 'new' },
+      { laneKey: 'a', outcome: 'rejected', digest: null, hasKept: false },
+      { laneKey: 'b', outcome: 'rejected', digest: 'new', hasKept: false },
     ] as const;
     const versions = [{ laneKey: 'a', digest: 'old' }];
     expect(standingOf(sides({ source, versions, troubles }))).toEqual({ kind: 'explained', by: 'rejected' });

@@ -28,6 +28,8 @@ export interface StoreTrouble {
   readonly outcome: 'rejected' | 'held' | 'loading';
   /** Of the event's content; null for a delete. */
   readonly digest: string | null;
+  /** The store had a good version below it, as it says itself. */
+  readonly hasKept: boolean;
 }
 
 /** One row, on both sides at the point. Keys of events (lane keys) can differ when a row moves between them. */
@@ -64,6 +66,11 @@ export function standingOf({ source, versions, troubles }: RowSides): Standing {
   if (isSame && !isGood) return agreeing;
   const outcome = blamed?.outcome ?? (bad.length > 0 ? kept?.outcome : undefined);
   return outcome === undefined ? agreeing : { kind: 'explained', by: outcome };
+}
+
+/** Below its refused event the store had a good version, and has it no more, although no event has ended it. */
+export function isBereft({ versions, troubles }: RowSides): boolean {
+  return versions.length === 0 && troubles.some(({ hasKept }) => hasKept);
 }
 
 const notOurs: Standing = { kind: 'explained', by: 'notOurs' };

@@ -22,9 +22,16 @@ export interface BreakdownLine {
 /** Of more combinations than this only the largest are told. */
 const linesMax = 2_000;
 
-/** Refused rows, counted in the store. */
-export async function refusedBreakdown(client: pg.Client, store: StoreSide): Promise<readonly BreakdownLine[]> {
-  const { rows } = await client.query<Omit<BreakdownLine, 'table' | 'cause'>>(store.refusedBreakdown(), [linesMax]);
+/** Refused rows, counted in the store, but those that are told of otherwise: keys. */
+export async function refusedBreakdown(
+  client: pg.Client,
+  store: StoreSide,
+  without: readonly string[],
+): Promise<readonly BreakdownLine[]> {
+  const { rows } = await client.query<Omit<BreakdownLine, 'table' | 'cause'>>(store.refusedBreakdown(), [
+    without,
+    linesMax,
+  ]);
   return rows.map((row) => ({ table: store.table.entity, cause: null, ...row }));
 }
 

@@ -14,6 +14,7 @@ import type { Balance } from '../cli/balance.ts';
 import { RegistryProxy } from '../test/registry-proxy.fixture.ts';
 import { count, Rig, until } from '../test/rig.fixture.ts';
 import type { ReconcileReport, TableReport } from './report.ts';
+import type { RepairReport } from '../cli/reconcile-repair.ts';
 import { performedOn } from '../cli/perform.fixture.ts';
 
 const ours = `application_name = 'concord reconcile' AND datname = current_database()`;
@@ -167,6 +168,71 @@ describe('reconcile gives a row that', () => {
     expect(told(after)).toEqual([]);
     expect(points(after)).toMatchObject({ agreeing: 62, explained: { rejected: 0 } });
     expect(await count(rig.metering, `SELECT count(*) FROM metering.rejection WHERE status = 'withdrawn'`)).toBe(1);
+  });
+
+  test('was deleted by hand below a refused or held event the cause missing, which no repair can mend', async () => {
+    await insertAppointments(rig.registration, 32, 32);
+    await until(
+      'the appointment is in the store',
+      () => count(rig.metering, 'SELECT count(*) FROM metering.appointment'),
+      (rows) => rows === 1,
+    );
+    const [refused, held, changed, plain] = [await mpan(32), await mpan(33), await mpan(34), await mpan(35)];
+    await rig.registration.query(`UPDATE registration.metering_point SET gsp_group = '_Z' WHERE mpan_core IN (mpan(32), mpan(34));
+      UPDATE registration.metering_point SET data_service_mpid = 'ZZZZ' WHERE mpan_core = mpan(33);
+      UPDATE registration.appointment SET reason = '???' WHERE appointment_id = 32`);
+    expect((await reconcile()).verdict).toBe('agree');
+    await rig.metering.query('DELETE FROM metering.metering_point WHERE mpan_core = ANY ($1)', [[refused, held]]);
+    await rig.metering.query('DELETE FROM metering.appointment');
+    await toggleOptOut(34);
+    await toggleOptOut(35);
+    // What is refused after it was deleted does not make anybody forget it.
+    await rig.registration.query(`UPDATE registration.metering_point SET opt_out = true WHERE mpan_core = mpan(32)`);
+    const found = [
+      [refused, 'missing', []],
+      [held, 'missing', []],
+      [changed, 'changed-in-store', ['opt_out']],
+      [plain, 'changed-in-store', ['opt_out']],
+      ['32', 'missing', []],
+    ];
+    for (const report of [await reconcile(), await reconcile('--since')]) {
+      expect(report).toMatchObject({ verdict: 'differ', closes: true });
+      expect(told(report)).toEqual(expect.arrayContaining(found));
+      expect(told(report)).toHaveLength(found.length);
+      expect(points(report)).toMatchObject({ explained: { rejected: 0, held: 0 }, unexplained: 4, rules: {} });
+      // Each is told of once, as what it is.
+      const lines = report.breakdown.map(({ table, standing, cause, rows }) => [table, standing, cause, rows]);
+      expect(lines).toHaveLength(3);
+      expect(lines).toEqual(
+        expect.arrayContaining([
+          ['appointment', 'unexplained', 'missing', 1],
+          ['metering_point', 'unexplained', 'changed-in-store', 2],
+          ['metering_point', 'unexplained', 'missing', 2],
+        ]),
+      );
+    }
+    const { repair } = (await reconcile('--repair', '--yes')) as ReconcileReport & { repair: RepairReport };
+    expect(repair).toMatchObject({ state: 'proved', jobs: [expect.any(Number)] });
+    const rows = repair.rows.map(({ key, action, changes, refusal }) => [key, action, changes, refusal?.codes]);
+    const optOut = { opt_out: { before: true, after: false } };
+    const asText = JSON.parse(JSON.stringify(optOut).replaceAll(/true|false/g, '"$&"')) as typeof optOut;
+    expect(rows).toHaveLength(5);
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        [refused, 'refused', {}, ['GSP_GROUP_UNKNOWN']],
+        [held, 'refused', {}, ['PARTICIPANT_UNKNOWN']],
+        [changed, 'refused', asText, ['GSP_GROUP_UNKNOWN']],
+        [plain, 'update', asText, undefined],
+        ['32', 'refused', {}, ['REASON_UNKNOWN']],
+      ]),
+    );
+    expect(await count(rig.metering, 'SELECT count(*) FROM metering.repair_row')).toBe(1);
+    const { stdout } = await performedOn(rig, 'reconcile', '--repair');
+    expect(stdout).toContain('RECONCILE_REPAIR_REFUSED: 4 rows can not be repaired');
+    expect(stdout).toMatch(/ {2}REASON_UNKNOWN: \w/);
+    await rig.registration.query(`UPDATE registration.metering_point SET gsp_group = '_D', data_service_mpid = 'DATA'
+      WHERE mpan_core IN (mpan(32), mpan(33), mpan(34)); DELETE FROM registration.appointment`);
+    expect(told(await reconcile())).toEqual([]);
   });
 
   test('was changed by hand below a refused event the cause changed-in-store, as long as its good event is there', async () => {

@@ -1,4 +1,4 @@
-import { type Explanation, type RowSides, type Standing, standingOf } from './agreement.ts';
+import { type Explanation, isBereft, type RowSides, type Standing, standingOf } from './agreement.ts';
 import type { Buckets } from './digests.ts';
 import { type Circumstances, examine, type Finding } from './evidence.ts';
 import { type BothSides, bucketRowsOfKeys, overruledRows, rowsOfBuckets } from './rows.ts';
@@ -91,10 +91,10 @@ export async function compareTable(
 
 const refusals: readonly Explanation[] = ['rejected', 'held', 'loading'];
 
-/** Is it explained by a refused event, and has a good version that somebody may have changed? */
+/** Is it explained by a refused event, and has, or had, a good version that somebody may have changed? */
 export function isOverruled(row: RowSides): boolean {
   const standing: Standing = standingOf(row);
-  return row.versions.length > 0 && standing.kind === 'explained' && refusals.includes(standing.by);
+  return (row.versions.length > 0 || isBereft(row)) && standing.kind === 'explained' && refusals.includes(standing.by);
 }
 
 interface ComparedRow {

@@ -1,6 +1,6 @@
 import { tableName } from '../connectors/source/route-columns.ts';
 import { quoteIdentifier } from '../connectors/source/sql.ts';
-import { type Cause, type Explanation, type RowSides, standingOf } from './agreement.ts';
+import { type Cause, type Explanation, isBereft, type RowSides, standingOf } from './agreement.ts';
 import { type ReadAppliedEvents, type Verification, verifyVersions } from './applied-events.ts';
 import { type Letter, openLetters } from './letters.ts';
 import { type Place, placesOf } from './places.ts';
@@ -35,6 +35,14 @@ export interface Finding {
   readonly place: Place;
   /** The day (UTC) on which the store's version was applied. */
   readonly day: string | null;
+  /** What has refused the source's row, so that it can not be sent again; null where nothing has. */
+  readonly refusal: Refusal | null;
+}
+
+/** The source's row is what the rules have refused, or hold. */
+export interface Refusal {
+  readonly outcome: 'rejected' | 'held' | 'loading';
+  readonly codes: readonly string[];
 }
 
 interface SourceDetails {
@@ -103,6 +111,10 @@ export async function examine(
     .flatMap(({ inStore }) => inStore);
   const verifications = await verifyVersions(both, doubtful, applied);
   const verified = new Map(doubtful.map((version, at) => [version, verifications[at]]));
+  const refusals = await refusalsOf(
+    both,
+    looks.filter(({ refused }) => refused !== null).map(({ row }) => row.key),
+  );
   return looks.map((look, at) => {
     const { row, inSource, inStore, since } = look;
     const closest = inStore.find((one) => one.lane_key === inSource?.lane_key) ?? inStore[0] ?? null;
@@ -122,6 +134,7 @@ export async function examine(
       there: inSource?.items ?? null,
       place: places[at] ?? { distributor: null, supplier: null },
       day: closest?.applied_at?.toISOString().slice(0, 10) ?? null,
+      refusal: refusals.get(row.key) ?? null,
       here: closest === null ? [] : [closest, ...inStore.filter((one) => one !== closest)].map(({ items }) => items),
     };
   });
@@ -149,6 +162,8 @@ function explanationOf(
   progress: SourceProgress,
 ): Explanation | null {
   const isGone = inStore.some((version) => verified.get(version)?.kind === 'gone');
+  // What the store had below the refused event, somebody has deleted.
+  if (refused !== null && isBereft(row)) return null;
   if (refused !== null) return isGone ? 'unverified' : refused;
   if (letters.length > 0 && inStore.every((version) => isOvertaken(version, letters, verified.get(version))))
     return isGone ? 'unverified' : 'deadLettered';
@@ -157,6 +172,15 @@ function explanationOf(
   // What somebody has changed in the store is no matter of what waits.
   const isOlder = causeOf(inSource, closest, inStore.length, since) !== 'changed-in-store';
   return isOlder && progress.parked.has(tableName(both.source.table.route)) ? 'parked' : null;
+}
+
+async function refusalsOf(
+  { store, storeClient }: BothSides,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, Refusal>> {
+  if (keys.length === 0) return new Map();
+  const { rows } = await storeClient.query<Refusal & { key: string }>(store.refusedOfKeys(), [keys]);
+  return new Map(rows.map(({ key, outcome, codes }) => [key, { outcome, codes }]));
 }
 
 /** Did a letter come after the event of the version? Offsets tell where both are in one partition, else the time does. */

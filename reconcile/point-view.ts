@@ -190,9 +190,11 @@ export class PointView {
     const { table } = both.source;
     const { listedMax } = this.#settings;
     const comparison = await compareTable(both, buckets, isSince, this.#circumstances, listedMax);
-    const { refused, rules } = await refusedOf(both, listedMax);
+    // Where something else is known of a refused row, it is told with that, and once.
+    const told = [...comparison.open.map(({ row }) => row.key), ...comparison.explained.map(({ key }) => key)];
+    const { refused, rules } = await refusedOf(both, listedMax, told);
     const through = Math.min(this.#point.lsn, buckets.horizon) - 1;
-    const breakdown = table.laneKey === null ? [] : await refusedBreakdown(both.storeClient, both.store);
+    const breakdown = table.laneKey === null ? [] : await refusedBreakdown(both.storeClient, both.store, told);
     return { ...comparison, table, refused, rules, breakdown, through, unexplained: [] };
   }
 
@@ -331,13 +333,14 @@ async function everMeteringServices({
 async function refusedOf(
   { store, storeClient }: BothSides,
   listedMax: number,
+  told: readonly string[],
 ): Promise<{ readonly refused: readonly Difference[]; readonly rules: Readonly<Record<string, number>> }> {
   if (store.table.laneKey === null) return { refused: [], rules: {} };
   const listed = await storeClient.query<{ key: string; outcome: 'rejected' | 'held' | 'loading'; codes: string[] }>(
     store.refused(),
     [listedMax],
   );
-  const counted = await storeClient.query<{ code: string; rows: string }>(store.refusedByRule());
+  const counted = await storeClient.query<{ code: string; rows: string }>(store.refusedByRule(), [told]);
   return {
     refused: listed.rows.map(({ key, outcome, codes }) => ({
       table: store.table.entity,

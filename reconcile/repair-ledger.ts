@@ -1,5 +1,5 @@
-import { userInfo } from 'node:os';
 import { type DatabaseSettings, withDatabase } from '../runtime/postgres.ts';
+import { userName } from '../runtime/user-name.ts';
 import type { RepairRow } from './repair-plan.ts';
 import { applicationName } from './sessions.ts';
 
@@ -82,13 +82,4 @@ export async function readRepairs(
     );
     return rows;
   });
-}
-
-/** Somebody without a name (a container with a bare number) is that number. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? 'unknown');
-  }
 }

@@ -1,7 +1,7 @@
 import type { SnapshotKey } from '../connectors/source/job-table.ts';
 import { identifyingColumns } from '../connectors/source/route-columns.ts';
 import type { Cause } from './agreement.ts';
-import type { Finding } from './evidence.ts';
+import type { Finding, Refusal } from './evidence.ts';
 import type { OpenTable } from './reconcile.ts';
 import type { ItemTexts } from './rows.ts';
 import type { ReconciledTable } from './tables.ts';
@@ -12,13 +12,16 @@ export interface ItemChange {
   readonly after: string | null;
 }
 
-/** One row that a repair sends again. */
+/** One row that a repair sends again, or can not send. */
 export interface RepairRow {
   readonly table: string;
   readonly key: string;
   readonly cause: Cause;
-  readonly action: 'insert' | 'update' | 'delete';
+  /** `refused`: it is not sent, because the rules have refused what the source has of it, and would again. */
+  readonly action: 'insert' | 'update' | 'delete' | 'refused';
+  /** Of a refused row: what the good version below it said, where that is known. */
   readonly changes: Readonly<Record<string, ItemChange>>;
+  readonly refusal: Refusal | null;
 }
 
 /** A request to the source: keys of one table, to be read again. */
@@ -45,8 +48,12 @@ const dependents: readonly string[] = [
   'participant',
 ];
 
-export function planRepair(open: readonly OpenTable[]): RepairPlan {
-  const rows = open.flatMap(({ table, findings }) => findings.map((finding) => rowOf(table, finding)));
+export function planRepair(found: readonly OpenTable[]): RepairPlan {
+  const rows = found.flatMap(({ table, findings }) => findings.map((finding) => rowOf(table, finding)));
+  const open = found.map(({ table, findings }) => ({
+    table,
+    findings: findings.filter(({ refusal }) => refusal === null),
+  }));
   const byTable = (isDelete: boolean): RepairRequest[] =>
     open
       .map(({ table, findings }) => ({
@@ -60,7 +67,14 @@ export function planRepair(open: readonly OpenTable[]): RepairPlan {
   return { rows, requests: [...byTable(true), ...byTable(false).toReversed()] };
 }
 
-function rowOf(table: ReconciledTable, { key, cause, there, here }: Finding): RepairRow {
+function rowOf(table: ReconciledTable, { key, cause, there, here, items, refusal }: Finding): RepairRow {
+  if (refusal !== null) {
+    const kept = Object.entries(items).map(([name, { registration, metering }]): [string, ItemChange] => [
+      name,
+      { before: metering, after: registration },
+    ]);
+    return { table: table.entity, key, cause, action: 'refused', changes: Object.fromEntries(kept), refusal };
+  }
   const [closest = null] = here;
   const changes: Record<string, ItemChange> = {};
   for (const [at, { name }] of table.items.entries()) {
@@ -68,7 +82,7 @@ function rowOf(table: ReconciledTable, { key, cause, there, here }: Finding): Re
     if (change.before !== change.after) changes[name] = change;
   }
   const action = there === null ? 'delete' : closest === null ? 'insert' : 'update';
-  return { table: table.entity, key, cause, action, changes };
+  return { table: table.entity, key, cause, action, changes, refusal };
 }
 
 /**

@@ -121,6 +121,8 @@ describe('a repair sends rows again through the pipe, and', () => {
         supplier_mpid: { before: 'SUPB', after: 'SUPA' },
         line_loss_factor: { before: '2.000000', after: '1.045000' },
       },
+      refusal: null,
+      remedies: [],
     });
     expect(report.repair.rows).toContainEqual(
       expect.objectContaining({

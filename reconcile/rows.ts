@@ -16,6 +16,8 @@ export interface StoreRow {
   readonly digest: string | null;
   /** Null for a version. */
   readonly outcome: StoreTrouble['outcome'] | null;
+  /** Of a refused event: it has not replaced a good version. */
+  readonly kept: boolean | null;
 }
 
 /** A row as texts, in the order of its table's items. */
@@ -76,7 +78,7 @@ export async function* rowsOfBuckets(
   yield* together(there, here);
 }
 
-/** The rows whose good version a refused event has not replaced, so many at once. */
+/** The rows whose good version a refused event has not replaced, there or not, so many at once. */
 export async function* overruledRows(both: BothSides, batch: number): AsyncGenerator<readonly RowSides[]> {
   if (both.store.table.laneKey === null) return;
   let keys: string[] = [];
@@ -142,8 +144,8 @@ export async function* together(
     const versions: StoreVersion[] = [];
     const troubles: StoreTrouble[] = [];
     while (store.done !== true && store.value.key === key) {
-      const { lane_key: laneKey, digest, outcome } = store.value;
-      if (outcome !== null) troubles.push({ laneKey, outcome, digest });
+      const { lane_key: laneKey, digest, outcome, kept } = store.value;
+      if (outcome !== null) troubles.push({ laneKey, outcome, digest, hasKept: kept === true });
       else versions.push({ laneKey, digest: digest ?? '' });
       store = await here.next();
     }

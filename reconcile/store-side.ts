@@ -20,6 +20,8 @@ import { type Pages, pagesSql } from './source-side.ts';
 import type { ReconciledTable } from './tables.ts';
 import { type Visibility, visibleSql } from './visibility.ts';
 
+const withoutKeys = 't.entity_key <> ALL ($1::text[])';
+
 /** The SQL that reads, from the metering store, what one table said at a point of its source. */
 export class StoreSide {
   readonly table: ReconciledTable;
@@ -127,12 +129,13 @@ export class StoreSide {
           AND NOT ${this.#eventIsVisible}`;
   }
 
-  /** key: of the rows whose good version a refused event has not replaced, in the order of keys. */
+  /** key: of the rows whose good version a refused event has not replaced, also where it is not there, in the order of keys. */
   overruled(): string {
     const version = `SELECT ${digestSql(this.table, this.#version)} FROM (${this.#visibleVersions('v.*')}) v
       WHERE v.${this.table.laneKey} = d.lane_key AND v.${this.table.key[0]}::text = d.key`;
     return `SELECT DISTINCT d.key FROM (${this.#troubles()}) d
-      WHERE EXISTS (SELECT FROM (${version}) o(h) WHERE o.h IS DISTINCT FROM d.h_event) ORDER BY d.key`;
+      WHERE EXISTS (SELECT FROM (${version}) o(h) WHERE o.h IS DISTINCT FROM d.h_event)
+        OR (d.kept AND NOT EXISTS (${version})) ORDER BY d.key`;
   }
 
   /** key, outcome, rule codes: some of the refused rows (`$1`: how many). */
@@ -141,15 +144,23 @@ export class StoreSide {
       FROM (${this.#troubles()}) d ORDER BY d.key LIMIT $1`;
   }
 
-  /** code, rows: refused rows by each of their broken rules. */
+  /** key, outcome, rule codes: of those of some keys (`$1`) that are refused. */
+  refusedOfKeys(): string {
+    return `SELECT d.key, d.outcome, ${this.#codes} AS codes FROM (${this.#troubles('t.entity_key = ANY ($1::text[])')}) d`;
+  }
+
+  /** code, rows: refused rows by each of their broken rules, without some keys (`$1`). */
   refusedByRule(): string {
     return `SELECT code, count(*)::text AS rows FROM (
         SELECT DISTINCT d.lane_key, d.key, unnest(${this.#codes}) AS code
-        FROM (${this.#troubles()}) d) c
+        FROM (${this.#troubles(withoutKeys)}) d) c
       GROUP BY code ORDER BY count(*) DESC, code`;
   }
 
-  /** standing, rules, distributor, supplier, day, rows: refused rows by whom they concern (`$1`: at most so many lines). */
+  /**
+   * standing, rules, distributor, supplier, day, rows: refused rows by whom they concern, without some keys (`$1`; `$2`: at most
+   * so many lines).
+   */
   refusedBreakdown(): string {
     const has = (name: string): boolean => this.table.items.some((item) => item.name === name);
     const told = (name: string): string => (has(name) ? `coalesce(d.event ->> '${name}', p.${name})` : `p.${name}`);
@@ -157,8 +168,8 @@ export class StoreSide {
     return `SELECT outcome AS standing, codes AS rules, distributor, supplier, day, count(*)::int AS rows
       FROM (SELECT d.outcome, ${this.#codes} AS codes, ${told('distributor_mpid')} AS distributor, ${told('supplier_mpid')} AS supplier,
           (to_timestamp((d.event -> 'source' ->> 'sourceTime')::bigint / 1000000.0) AT TIME ZONE 'Europe/London')::date::text AS day
-        FROM (${this.#troubles()}) d LEFT JOIN metering.metering_point p ON p.mpan_core = ${point}) r
-      GROUP BY 1, 2, 3, 4, 5 ORDER BY count(*) DESC, 1, 2, 3, 4, 5 LIMIT $1`;
+        FROM (${this.#troubles(withoutKeys)}) d LEFT JOIN metering.metering_point p ON p.mpan_core = ${point}) r
+      GROUP BY 1, 2, 3, 4, 5 ORDER BY count(*) DESC, 1, 2, 3, 4, 5 LIMIT $2`;
   }
 
   #digests(
@@ -184,7 +195,7 @@ export class StoreSide {
   }
 
   #troubles(condition = 'true'): string {
-    return `SELECT t.lane_key, t.entity_key COLLATE "C" AS key, t.event,
+    return `SELECT t.lane_key, t.entity_key COLLATE "C" AS key, t.event, t.kept_lsn IS NOT NULL AS kept,
         CASE WHEN t.event ->> 'recordType' <> 'delete' THEN ${digestSql(this.table, this.#event)} END AS h_event,
         coalesce((SELECT CASE WHEN h.due IS NULL THEN 'loading' ELSE 'held' END FROM metering.held h
           WHERE h.lane_key = t.lane_key AND h.entity = t.entity AND h.entity_key = t.entity_key
@@ -196,12 +207,12 @@ export class StoreSide {
   #rows(condition: string): string {
     const versions = this.#visibleVersions(
       `${keySql(this.table, this.#version)} AS key, ${laneKeySql(this.table, this.#version)} AS lane_key,
-       ${digestSql(this.table, this.#version)}::text AS digest, NULL AS outcome`,
+       ${digestSql(this.table, this.#version)}::text AS digest, NULL AS outcome, NULL::boolean AS kept`,
       condition,
     );
     if (this.table.laneKey === null) return versions;
     const chosen = condition === 'true' ? 'true' : 't.entity_key = ANY ($1::text[])';
-    return `${versions} UNION ALL SELECT key, lane_key, h_event::text, outcome FROM (${this.#troubles(chosen)}) e`;
+    return `${versions} UNION ALL SELECT key, lane_key, h_event::text, outcome, kept FROM (${this.#troubles(chosen)}) e`;
   }
 
   /** The broken rules of a refused row `d`. */

@@ -44,6 +44,14 @@ export const reconcileExplanations: readonly Explanation[] = [
     remedy: 'Report it with the text that is kept with the run, which `concord reconcile history` shows.',
   },
   {
+    code: 'RECONCILE_REPAIR_REFUSED',
+    title: 'A row can not be repaired, because the rules refuse what the registration database has of it',
+    meaning:
+      'Somebody has changed or deleted the last good version in the metering store, below an update that the rules have refused. Sent again, the row would be refused again.',
+    remedy:
+      'Correct in the registration database what the rules name: the next good event puts the store right. Where it has to be right before, whoever changed it by hand puts back what was accepted, which `concord diff MPAN` shows.',
+  },
+  {
     code: 'RECONCILE_REPAIR_TOO_MANY',
     title: 'More rows are unexplained than a repair may send',
     meaning:
