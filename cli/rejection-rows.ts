@@ -42,13 +42,15 @@ export interface RejectionOptions extends CommonOptions {
   readonly rule?: string;
   readonly status?: string;
   readonly olderThan?: string;
+  readonly unacknowledged?: boolean;
   readonly side: 'metering' | 'registration';
   readonly limit: string;
   readonly reveal?: boolean;
 }
 
-/** The options by which rejections are chosen. `status`: which ones when nothing is said. */
-export function withRejectionOptions(command: Command, status: string): Command {
+/** The options by which rejections are chosen. `status`: which ones when nothing is said; `side`: whose, if that is not to be chosen. */
+export function withRejectionOptions(command: Command, status: string, side?: RejectionOptions['side']): Command {
+  const sides = side === undefined ? (['metering', 'registration'] as const) : [side];
   return command
     .option('--mpan <mpan>', 'of one metering point')
     .option('--rule <code>', 'that broke this rule')
@@ -56,7 +58,13 @@ export function withRejectionOptions(command: Command, status: string): Command 
       new Option('--status <status>', 'which ones').choices(['open', 'resolved', 'withdrawn', 'all']).default(status),
     )
     .option('--older-than <interval>', 'raised longer ago than this, such as "2 days"')
-    .addOption(new Option('--side <side>', 'whose view').choices(['metering', 'registration']).default('metering'))
+    .option('--unacknowledged', 'that nobody has acknowledged')
+    .addOption(
+      new Option('--side <side>', 'whose view')
+        .choices(sides)
+        .default(side ?? 'metering')
+        .hideHelp(side !== undefined),
+    )
     .option('--limit <rows>', 'at most so many', '50')
     .option('--reveal', 'show MPAN cores unmasked');
 }
@@ -77,6 +85,7 @@ export async function readRejections(options: RejectionOptions, id: string | nul
     options.olderThan ?? null,
     id === null ? null : `${id.replace(/[%_]/g, '')}%`,
     limit,
+    options.unacknowledged === true,
   ];
   const rows = await withDatabase(side.database, 'concord rejections', async (client) => {
     try {
@@ -84,6 +93,7 @@ export async function readRejections(options: RejectionOptions, id: string | nul
         `SELECT ${columns} FROM ${table}
          WHERE ($1::text IS NULL OR mpan_core = $1) AND ($2::text IS NULL OR $2 = ANY (rule_codes)) AND ($3 = 'all' OR status = $3)
            AND ($4::interval IS NULL OR raised_at < now() - $4::interval) AND ($5::text IS NULL OR rejection_id::text LIKE $5)
+           AND (NOT $7::boolean OR acknowledged_by IS NULL)
          ORDER BY raised_at DESC, lsn DESC, ordinal DESC, revision DESC LIMIT $6`,
         values,
       );
@@ -97,6 +107,27 @@ export async function readRejections(options: RejectionOptions, id: string | nul
     throw new UsageError(`--older-than ${options.olderThan} is no length of time; give it as "2 days" or "36 hours".`);
   }
   return rows.map((row) => masked(row, options.reveal === true));
+}
+
+/** Those that somebody named: by an id, or by what they are about. Not none, and of an id not several. */
+export async function chosenRejections(
+  id: string | undefined,
+  options: RejectionOptions,
+): Promise<readonly RejectionRow[]> {
+  if (id === undefined && options.mpan === undefined && options.rule === undefined && options.olderThan === undefined) {
+    throw new UsageError(
+      'Which ones? Give an id, or --mpan, --rule or --older-than. `concord rejections list` lists them.',
+    );
+  }
+  const rows = await readRejections(options, id ?? null);
+  if (rows.length === 0) {
+    const which = id === undefined ? 'No rejection matches.' : `No rejection has an id that begins with ${id}.`;
+    const side = options.side === 'registration' ? ' --side registration' : '';
+    throw new UsageError(`${which} \`concord rejections list --status all${side}\` shows them.`);
+  }
+  if (id !== undefined && rows.length > 1)
+    throw new UsageError(`Several rejections begin with ${id}; give more of it.`);
+  return rows;
 }
 
 function knownRule(text: string): string {

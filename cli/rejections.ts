@@ -1,10 +1,20 @@
 import { Command } from 'commander';
 import { ruleOf } from '../connectors/metering/rules/rule-book.ts';
 import { withCommonOptions } from './options.ts';
-import { print, printJson, printTable, UsageError } from './output.ts';
-import { readRejections, type RejectionOptions, type RejectionRow, withRejectionOptions } from './rejection-rows.ts';
+import { print, printJson, printTable } from './output.ts';
+import { acknowledgeCommand } from './rejections-acknowledge.ts';
+import {
+  chosenRejections,
+  readRejections,
+  type RejectionOptions,
+  type RejectionRow,
+  withRejectionOptions,
+} from './rejection-rows.ts';
 
-/** `concord rejections list|show`: flow 3 as the metering side keeps it, or as the registration side received it. */
+/**
+ * `concord rejections list|show|acknowledge`: flow 3 as the metering side keeps it, or as the registration side received it,
+ * and who has taken it up there.
+ */
 export function rejectionsCommand(): Command {
   const command = new Command('rejections').description('rejections and errors of flow 3');
   const listing = command.command('list', { isDefault: true }).description('list rejections, newest first');
@@ -14,6 +24,7 @@ export function rejectionsCommand(): Command {
     .description('rejections with every broken rule, what to do about it, and what became of them')
     .argument('[id]', 'a rejection_id or the beginning of one; without it, those that the options choose');
   withRejectionOptions(withCommonOptions(showing), 'all').action(show);
+  command.addCommand(acknowledgeCommand());
   return command;
 }
 
@@ -45,18 +56,7 @@ async function list(options: RejectionOptions): Promise<void> {
 }
 
 async function show(id: string | undefined, options: RejectionOptions): Promise<void> {
-  if (id === undefined && options.mpan === undefined && options.rule === undefined && options.olderThan === undefined) {
-    throw new UsageError(
-      'Which ones? Give an id, or --mpan, --rule or --older-than. `concord rejections list` lists them.',
-    );
-  }
-  const rows = await readRejections(options, id ?? null);
-  if (rows.length === 0) {
-    const which = id === undefined ? 'No rejection matches.' : `No rejection has an id that begins with ${id}.`;
-    throw new UsageError(`${which} \`concord rejections list --status all\` shows them.`);
-  }
-  if (id !== undefined && rows.length > 1)
-    throw new UsageError(`Several rejections begin with ${id}; give more of it.`);
+  const rows = await chosenRejections(id, options);
   if (options.json === true) {
     printJson(id === undefined ? rows : rows[0]);
     return;
@@ -95,7 +95,7 @@ function fate(row: RejectionRow): string {
     case 'resolved':
       return `resolved ${at} by a later good event, ${by}`;
     case 'withdrawn':
-      return `withdrawn ${at}: newer reference data gives another verdict, ${by}`;
+      return `withdrawn ${at}: newer reference data, or the metering point that was missing, gives another verdict, ${by}`;
     default:
       return row.status;
   }

@@ -221,6 +221,25 @@ describe('what became of it', () => {
     }
   });
 
+  test('a rejection is taken up by somebody of the registration side, once, and what nobody has taken up is listed', async () => {
+    const listed = async (...words: readonly string[]): Promise<readonly string[]> => {
+      const { out } = await performed('rejections', 'list', '--side', 'registration', '--json', ...words, ...config());
+      return (JSON.parse(out) as { rejection_id: string }[]).map(({ rejection_id: id }) => id);
+    };
+    const config = (): readonly string[] => ['--config', rig.configurationFile];
+    const [id = ''] = await listed('--rule', 'QUANTITY_UNKNOWN');
+    expect(await listed('--unacknowledged')).toContain(id);
+    const words = ['rejections', 'acknowledge', id.slice(0, 8), '--by', 'kim', '--note', 'asked the distributor'];
+    const first = await performed(...words, ...config());
+    expect(first).toMatchObject({ code: 0, out: 'kim has acknowledged 1 of 1 rejection.\n' });
+    const { out } = await performed('rejections', 'acknowledge', '--rule', 'QUANTITY_UNKNOWN', '--json', ...config());
+    expect(JSON.parse(out)).toMatchObject({ acknowledged: [], before: [{ rejection_id: id, by: 'kim' }] });
+    expect(await listed('--unacknowledged')).not.toContain(id);
+    const shown = await performed('rejections', 'show', id, '--side', 'registration', ...config());
+    expect(shown.out).toMatch(/seen by {5}kim\n {2}note {8}asked the distributor/);
+    expect((await performed('rejections', 'acknowledge', ...config())).code).toBe(2);
+  });
+
   test('MPAN cores are masked, in both forms', async () => {
     const key = await mpan(3);
     const { stdout } = await rig.command('receipts', '--table', 'metering_point', '--key', key);
