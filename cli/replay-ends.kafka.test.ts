@@ -37,7 +37,7 @@ describe('the building of a second store', () => {
   });
 
   afterAll(async () => {
-    for (const name of ['resumed', 'again', 'away', 'silent'])
+    for (const name of ['resumed', 'again', 'away', 'silent', 'waiting'])
       await performed('replay', 'drop', name, '--config', rig.configurationFile);
     await rig.stop();
     rmSync(directory, { recursive: true });
@@ -131,8 +131,17 @@ describe('the building of a second store', () => {
         ),
       (found) => found > 0,
     );
-    return { holder, ended, said: () => said };
+    return { holder, ended, said: () => said, interrupt: () => child.kill('SIGINT') };
   }
+
+  test('waits no more than 10 s after Ctrl-C for what a comparison waits for, says how it goes on, and does', async () => {
+    const { holder, ended, said, interrupt } = await comparing('waiting', (url) => url);
+    interrupt();
+    expect(await ended).toEqual([3, null]);
+    expect(said()).toContain('concord replay --into waiting` goes on where it was');
+    await holder.end();
+    expect(await replay('--into', 'waiting')).toMatchObject({ verdict: 'same' });
+  });
 
   test('ends with exit code 1 when PostgreSQL vanishes while the stores are compared', async () => {
     const { hostname, port } = new URL(rig.meteringUrl);
@@ -162,4 +171,5 @@ interface Comparing {
   readonly holder: pg.Client;
   readonly ended: Promise<unknown>;
   readonly said: () => string;
+  readonly interrupt: () => void;
 }
