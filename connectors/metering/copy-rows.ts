@@ -2,7 +2,8 @@ import { copyField, copyNull, dateText, millionthsText, timestampText } from './
 import { placeText, type RowPlace } from './row-place.ts';
 import type { CopyRows, RowWriter } from './row-writer.ts';
 
-const firstBytes = 64 * 1024;
+/** Most batches are a handful of rows: what they do not need is freed by nothing but a full collection. */
+const firstBytes = 2 * 1024;
 /** A character of JavaScript takes at most so many bytes in UTF-8, and twice as many escaped. */
 const bytesPerCharMax = 6;
 /** Room for any number, date or time, with what separates it. */

@@ -24,7 +24,9 @@ export function recordOf(columns: readonly string[], row: string): Readonly<Reco
   return Object.fromEntries(
     columns.map((name, index) => {
       const field = fields[index] ?? copyNull;
-      const text = field.replace(/\\(.)/g, (_, escaped: string) => unescapes[escaped] ?? escaped);
+      const text = !field.includes('\\')
+        ? field
+        : field.replace(/\\(.)/g, (_, escaped: string) => unescapes[escaped] ?? escaped);
       return [name, field === copyNull ? null : text];
     }),
   );

@@ -45,14 +45,15 @@ test('a hold ends before any event beyond its deadline, and its error is dated a
   const late = pointEvent(mpan, 'create', { lsn: 3, at: due + day });
   expect(brief(await store.apply(domain, [unit(3, late)], moment(3, { sourceTime: due + day })))).toEqual({
     'appointment.mss held': -1,
-    'appointment.mss rejected': 1,
+    // Refused when the hold ended, and withdrawn by the point that comes a day too late.
+    'appointment.mss applied': 1,
     'metering-point applied': 1,
   });
   expect(await store.rows('SELECT rule_codes, raised_at, status FROM metering.rejection')).toEqual([
     {
       rule_codes: ['METERING_POINT_UNKNOWN'],
       raised_at: new Date(Date.UTC(2024, 3, 5, 22, 59, 59, 999)),
-      status: 'open',
+      status: 'withdrawn',
     },
   ]);
   expect(domain.deadline()).toBeNull();

@@ -6,28 +6,39 @@ import { CopyFields, copyOut } from './copy-out.ts';
 import { type EntityTable, appointmentTable, type ItemKind, meterAssetTable, meteringPointTable } from './entities.ts';
 import type { Trouble } from './key-state.ts';
 import type { KnownKeys } from './known-keys.ts';
+import { OneTrip, type Statement } from '../../runtime/one-trip.ts';
 import { readRows, type Row } from './read-rows.ts';
 import type { BrokenRule } from './rules/contract.ts';
 import { placeOf, type RowPlace } from './row-place.ts';
 import { statementsOf } from './statements.ts';
 import type { HeldEvent, OpenRejection, Received, StoredVersion } from './versions.ts';
 
-const selects = new Map(
-  [meteringPointTable, appointmentTable, meterAssetTable].map((table) => [table, statementsOf(table).select]),
+const loadedTables = [meteringPointTable, appointmentTable, meterAssetTable];
+
+const selects = new Map<EntityTable, Statement>(
+  loadedTables.map((table) => [table, { name: `concord_load_${table.entity}`, text: statementsOf(table).select }]),
 );
 
-/** What the store has of the keys, and of what is open about them. One query per table that may have some of them. */
+/**
+ * What the store has of the keys, and of what is open about them. One query per table that may have some of them, which go
+ * together where the keys are few.
+ */
 export async function loadState(
   client: ClientBase,
   mpans: ReadonlySet<string>,
   assets: ReadonlySet<string>,
   known: KnownKeys,
 ): Promise<BatchState> {
-  const rows = new Map<EntityTable, readonly StoredRow[]>();
-  for (const table of [meteringPointTable, appointmentTable, meterAssetTable]) {
+  const loading: (readonly [EntityTable, Promise<readonly StoredRow[]>])[] = [];
+  for (const table of loadedTables) {
     const keys = known.stored(table, table === meterAssetTable ? assets : mpans);
-    if (keys.length > 0) rows.set(table, await loadTable(client, table, keys));
+    if (keys.length > 0) loading.push([table, loadTable(client, table, keys)]);
   }
+  OneTrip.on(client).send();
+  const rows = new Map<EntityTable, readonly StoredRow[]>();
+  // All of them end before anything else is asked on the connection, whichever fails.
+  await Promise.allSettled(loading.map(([, loaded]) => loaded));
+  for (const [table, loaded] of loading) rows.set(table, await loaded);
   const troubled = [...known.inTrouble(mpans), ...known.inTrouble(assets)];
   return new BatchState(rows, troubled.length === 0 ? noTroubles : await loadTroubles(client, troubled));
 }
@@ -40,9 +51,10 @@ async function loadTable(
   table: EntityTable,
   keys: readonly string[],
 ): Promise<readonly StoredRow[]> {
-  const select = selects.get(table) ?? statementsOf(table).select;
-  if (keys.length > fewKeys) return await copyTable(client, table, select, keys);
-  const rows = await readRows(client, select, [keys], `concord_load_${table.entity}`);
+  const select = selects.get(table);
+  if (select === undefined) throw new RangeError(`nobody loads ${table.entity} by its keys`);
+  if (keys.length > fewKeys) return await copyTable(client, table, select.text, keys);
+  const { rows } = await OneTrip.on(client).call(select, [arrayText(keys)]);
   return rows.map((row) => storedRow(table, row));
 }
 
@@ -62,11 +74,16 @@ async function copyTable(
   return rows;
 }
 
-/** An array of texts as an SQL literal. Looked at letter by letter only where a key is none. */
+/** An array of texts as an SQL literal. */
 export function textArray(keys: readonly string[]): string {
-  if (keys.every((key) => /^[0-9][0-9A-Z-]*$/.test(key))) return `'{${keys.join(',')}}'::text[]`;
+  return `${pg.escapeLiteral(arrayText(keys))}::text[]`;
+}
+
+/** An array's text. Looked at letter by letter only where a key is none. */
+function arrayText(keys: readonly string[]): string {
+  if (keys.every((key) => /^[0-9][0-9A-Z-]*$/.test(key))) return `{${keys.join(',')}}`;
   const quoted = keys.map((key) => `"${key.replace(/["\\]/g, '\\$&')}"`);
-  return `${pg.escapeLiteral(`{${quoted.join(',')}}`)}::text[]`;
+  return `{${quoted.join(',')}}`;
 }
 
 /** By table, an object that has all items already: a copy of it is filled without growing. */

@@ -5,6 +5,7 @@ import { CopyBinary } from './copy-binary.ts';
 import { CopyText } from './copy-rows.ts';
 import { recordOf } from './copy-text.ts';
 import { Fault } from '../../runtime/fault.ts';
+import { OneTrip } from '../../runtime/one-trip.ts';
 import { type EntityTable, entityTables, type ItemKind } from './entities.ts';
 import { differencesOf } from './item-differences.ts';
 import type { KeyState } from './key-state.ts';
@@ -115,8 +116,10 @@ export class VersionWriter {
     const few = async (act: string, text: string, columns: readonly string[], of: CopyText): Promise<void> => {
       if (of.count === 0) return;
       const records = JSON.stringify(of.lines().map((line) => recordOf(columns, line)));
-      const { rowCount } = await client.query({ name: `concord_${act}_${table.entity}`, text, values: [records] });
-      demandAll(table, of.count, rowCount);
+      const trip = OneTrip.on(client);
+      const answer = trip.call({ name: `concord_${act}_${table.entity}`, text }, [records]);
+      trip.send();
+      demandAll(table, of.count, rowsOf((await answer).done));
     };
     await few('remove', statements.removeFew, statements.goneColumns, rows.gone);
     for (const change of rows.changes) writeWhole(rows.few, table, change);
@@ -145,6 +148,11 @@ export class VersionWriter {
       demandAll(table, many.count, (await client.query(update)).rowCount);
     }
   }
+}
+
+/** Of `UPDATE 3`. */
+function rowsOf(done: string): number {
+  return Number(done.slice(done.lastIndexOf(' ') + 1));
 }
 
 /** A lane is alone with its rows, but anybody may have psql: what was judged must be what is written. */

@@ -3,6 +3,7 @@ import type { ClientBase, QueryResult } from 'pg';
 import { beginning, comparePositions, formatLsn, type Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
 import { Fault } from '../../runtime/fault.ts';
+import { type Answer, OneTrip, type Statement } from '../../runtime/one-trip.ts';
 import type { Outcome, OutcomeDelta } from './contract.ts';
 import type { PartitionOffset, Reach } from './lane-merge.ts';
 import type { PartitionStart } from './lane-partition.ts';
@@ -30,8 +31,20 @@ export interface Move {
   readonly receipt: Readonly<Record<string, number>> | null;
 }
 
+const begin: Statement = { name: 'concord_begin', text: 'BEGIN' };
+const commit: Statement = { name: 'concord_commit', text: 'COMMIT' };
+
+/** What every batch does; `$1` is the source. */
+interface Statements {
+  readonly lock: Statement;
+  readonly move: Statement;
+  readonly offsets: Statement;
+  readonly outcomes: Statement;
+  readonly receipt: Statement;
+}
+
 /**
- * The durable position of one lane. Each of its three calls is one round trip, as several statements in one text.
+ * The durable position of one lane. Each of its three calls is one round trip.
  *
  * `open` and `begin` lock the lane's row first: a zombie, which believes in an older position, fails there before it
  * has changed anything.
@@ -42,6 +55,7 @@ export class AppliedPosition {
   private readonly lane: number;
   private readonly receiver: string;
   private readonly receiptTopics: readonly string[];
+  private readonly statements: Statements;
   private believed: Position = beginning;
 
   constructor(schema: StoreSchema, source: string, lane: number, receiver: string, receiptTopics: readonly string[]) {
@@ -50,6 +64,7 @@ export class AppliedPosition {
     this.lane = lane;
     this.receiver = receiver;
     this.receiptTopics = receiptTopics;
+    this.statements = statementsOf(schema);
   }
 
   /** Waits for a predecessor that is still committing, then reads what is true. */
@@ -83,10 +98,19 @@ export class AppliedPosition {
     };
   }
 
-  /** Begins the transaction of a batch. Rejects with the fault LANE_TAKEN_OVER when the lane is another's by now. */
+  /**
+   * Begins the transaction of a batch, on the way of what is asked next on this connection: that is judged under the lock, and
+   * nothing of it may be committed before this has resolved. Rejects with the fault LANE_TAKEN_OVER when the lane is another's
+   * by now.
+   */
   async begin(client: ClientBase): Promise<void> {
-    const results = await queryAll(client, `BEGIN; ${this.lockText}`);
-    const found = positionOf(rowOf(results[1]));
+    const trip = OneTrip.on(client);
+    const begun = trip.call(begin);
+    const locked = trip.call(this.statements.lock, [this.source, String(this.lane)]);
+    await begun;
+    const [row] = (await locked).rows;
+    if (row === undefined) throw laneGone();
+    const found = { generation: Number(row[0]), lsn: Number(row[1]), ordinal: Number(row[2]) };
     if (comparePositions(found, this.believed) === 0) return;
     throw new Fault(
       'fenced',
@@ -98,48 +122,47 @@ export class AppliedPosition {
 
   /** Moves the lane and commits. When it rejects, the outcome is unknown: only `open` tells. */
   async commit(client: ClientBase, move: Move): Promise<void> {
-    const results = await queryAll(client, [...this.moveTexts(move), 'COMMIT'].join(';\n'));
-    if (results.at(-1)?.command !== 'COMMIT') throw new Error('the transaction of the batch was rolled back');
+    if (move.letters.length > 0) await client.query(this.lettersText(move.letters));
+    const trip = OneTrip.on(client);
+    const moved = this.move(trip, move);
+    const committed = trip.call(commit);
+    trip.send();
+    // The first failure is the one that says why.
+    for (const one of moved) await one;
+    if ((await committed).done !== 'COMMIT') throw new Error('the transaction of the batch was rolled back');
     this.believed = move.reach.through;
   }
 
-  private moveTexts({ reach, offsets, deltas, letters, receipt }: Move): string[] {
+  private move(trip: OneTrip, { reach, offsets, deltas, receipt }: Move): readonly Promise<Answer>[] {
+    const { source, statements } = this;
+    const lane = String(this.lane);
     const { generation, lsn, ordinal } = reach.through;
-    const texts = [
-      `UPDATE ${this.schema}.applied_position SET generation = ${generation}, lsn = ${lsn}, ordinal = ${ordinal},
-        source_time = ${time(reach.sourceTime)}, applied_at = clock_timestamp()
-        WHERE source = ${literal(this.source)} AND lane = ${this.lane}`,
-    ];
-    if (offsets.length > 0) texts.push(this.offsetsText(offsets));
-    const outcomes = deltas.filter(({ delta }) => delta !== 0);
-    if (outcomes.length > 0) texts.push(this.outcomesText(outcomes));
-    if (letters.length > 0) texts.push(this.lettersText(letters));
-    if (receipt !== null) {
-      texts.push(`INSERT INTO ${this.schema}.receipt AS known VALUES (${literal(this.receiver)}, ${this.laneText},
-        ${generation}, ${lsn}, ${literal(JSON.stringify(receipt))}, clock_timestamp())
-        ON CONFLICT (receiver, source, lane) DO UPDATE SET generation = excluded.generation,
-          through_lsn = excluded.through_lsn, counts = excluded.counts, at = excluded.at`);
+    const calls = [trip.call(statements.move, [source, lane, ...texts([generation, lsn, ordinal, reach.sourceTime])])];
+    if (offsets.length > 0) {
+      const columns = [
+        offsets.map(({ topic }) => quoted(topic)),
+        offsets.map(({ partition }) => partition),
+        offsets.map(({ nextOffset }) => nextOffset),
+        offsets.map(({ taken }) => taken.generation),
+        offsets.map(({ taken }) => taken.lsn),
+        offsets.map(({ taken }) => taken.ordinal),
+      ];
+      calls.push(trip.call(statements.offsets, [source, ...columns.map(arrayText)]));
     }
-    return texts;
-  }
-
-  private offsetsText(offsets: readonly PartitionOffset[]): string {
-    const rows = offsets.map(
-      ({ topic, partition, nextOffset, taken }) =>
-        `(${literal(this.source)}, ${literal(topic)}, ${partition}, ${nextOffset}, ${taken.generation}, ${taken.lsn}, ${taken.ordinal})`,
-    );
-    return `INSERT INTO ${this.schema}.applied_offset VALUES ${rows.join(', ')}
-      ON CONFLICT (source, topic, partition) DO UPDATE SET next_offset = excluded.next_offset,
-        generation = excluded.generation, lsn = excluded.lsn, ordinal = excluded.ordinal`;
-  }
-
-  private outcomesText(deltas: readonly OutcomeDelta[]): string {
-    const rows = deltas.map(
-      ({ topic, outcome, delta }) =>
-        `(${literal(this.source)}, ${literal(topic)}, ${this.lane}, ${literal(outcome)}, ${delta})`,
-    );
-    return `INSERT INTO ${this.schema}.outcome AS known VALUES ${rows.join(', ')}
-      ON CONFLICT (source, topic, lane, outcome) DO UPDATE SET count = known.count + excluded.count`;
+    const outcomes = deltas.filter(({ delta }) => delta !== 0);
+    if (outcomes.length > 0) {
+      const columns = [
+        outcomes.map(({ topic }) => quoted(topic)),
+        outcomes.map(({ outcome }) => quoted(outcome)),
+        outcomes.map(({ delta }) => delta),
+      ];
+      calls.push(trip.call(statements.outcomes, [source, lane, ...columns.map(arrayText)]));
+    }
+    if (receipt !== null) {
+      const counts = JSON.stringify(receipt);
+      calls.push(trip.call(statements.receipt, [source, lane, this.receiver, ...texts([generation, lsn]), counts]));
+    }
+    return calls;
   }
 
   private lettersText(letters: readonly DeadLetter[]): string {
@@ -170,8 +193,59 @@ async function queryAll(client: ClientBase, text: string): Promise<readonly Quer
 
 function rowOf(result: QueryResult<Row> | undefined): Row {
   const row = result?.rows[0];
-  if (row === undefined) throw new Error('the row of the lane is gone');
+  if (row === undefined) throw laneGone();
   return row;
+}
+
+function laneGone(): Error {
+  return new Error('the row of the lane is gone');
+}
+
+function statementsOf(schema: StoreSchema): Statements {
+  return {
+    lock: {
+      name: 'concord_lane_lock',
+      text: `SELECT generation, lsn, ordinal FROM ${schema}.applied_position WHERE source = $1 AND lane = $2 FOR UPDATE`,
+    },
+    move: {
+      name: 'concord_lane_move',
+      text: `UPDATE ${schema}.applied_position SET generation = $3, lsn = $4, ordinal = $5,
+          source_time = timestamptz 'epoch' + $6::bigint * interval '1 microsecond', applied_at = clock_timestamp()
+        WHERE source = $1 AND lane = $2`,
+    },
+    offsets: {
+      name: 'concord_lane_offsets',
+      text: `INSERT INTO ${schema}.applied_offset
+        SELECT $1, t.* FROM unnest($2::text[], $3::int[], $4::bigint[], $5::int[], $6::bigint[], $7::int[]) AS t
+        ON CONFLICT (source, topic, partition) DO UPDATE SET next_offset = excluded.next_offset,
+          generation = excluded.generation, lsn = excluded.lsn, ordinal = excluded.ordinal`,
+    },
+    outcomes: {
+      name: 'concord_lane_outcomes',
+      text: `INSERT INTO ${schema}.outcome AS known
+        SELECT $1, topic, $2::int, outcome, delta FROM unnest($3::text[], $4::text[], $5::bigint[]) AS t(topic, outcome, delta)
+        ON CONFLICT (source, topic, lane, outcome) DO UPDATE SET count = known.count + excluded.count`,
+    },
+    receipt: {
+      name: 'concord_lane_receipt',
+      text: `INSERT INTO ${schema}.receipt AS known VALUES ($3, $1, $2, $4, $5, $6, clock_timestamp())
+        ON CONFLICT (receiver, source, lane) DO UPDATE SET generation = excluded.generation,
+          through_lsn = excluded.through_lsn, counts = excluded.counts, at = excluded.at`,
+    },
+  };
+}
+
+function texts(numbers: readonly number[]): string[] {
+  return numbers.map(String);
+}
+
+function arrayText(items: readonly (string | number)[]): string {
+  return `{${items.join(',')}}`;
+}
+
+/** As an element of an array's text. */
+function quoted(text: string): string {
+  return `"${text.replaceAll('\0', '').replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
 function positionOf(row: Row): Position {
@@ -188,9 +262,4 @@ function list(texts: readonly string[]): string {
 
 function bytes(value: Buffer | null): string {
   return value === null ? 'NULL' : `'\\x${value.toString('hex')}'`;
-}
-
-/** Epoch microseconds, exactly. */
-function time(micros: number): string {
-  return `timestamptz 'epoch' + ${micros} * interval '1 microsecond'`;
 }

@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import { comparePositions, type Position } from '../../avro/position.ts';
 import { monotonicMs } from '../../runtime/clock.ts';
+import { OneTrip } from '../../runtime/one-trip.ts';
 import { AppliedPosition, type LaneState } from './applied-position.ts';
 import type { LaneDomain, LaneEvent, LaneMoment, LargeUnit, Outcome, OutcomeDelta, Unit } from './contract.ts';
 import type { PartitionOffset, Reach } from './lane-merge.ts';
@@ -72,7 +73,9 @@ export class LaneStore {
     try {
       // A commit that a crash of the server undoes takes its position with it, and Kafka has the events still.
       await client.query(
-        `SET idle_in_transaction_session_timeout = '${idleInTransactionLimit}'; SET synchronous_commit = off`,
+        // A batch's statements are the same ones over and over, each with its keys: no plan is better than the one for any keys.
+        `SET idle_in_transaction_session_timeout = '${idleInTransactionLimit}'; SET synchronous_commit = off;
+         SET plan_cache_mode = force_generic_plan`,
       );
       const { storeSchema, source, receiver, receiptTopics, laneTopics, referenceTopics } = settings;
       const position = new AppliedPosition(storeSchema, source, lane, receiver, receiptTopics);
@@ -95,29 +98,37 @@ export class LaneStore {
   }
 
   async prime(events: readonly LaneEvent[]): Promise<void> {
-    await this.position.begin(this.client);
+    await this.sent(this.position.begin(this.client));
     await this.domain.prime(this.client, events);
     await this.client.query('COMMIT');
   }
 
   async apply(units: readonly Unit[], letters: readonly DeadLetter[], moment: LaneMoment, reach: Reach): Promise<void> {
-    await this.position.begin(this.client);
+    const begun = this.position.begin(this.client);
+    begun.catch(() => {});
     for (const unit of units) this.tally.expect(unit.events);
     if (units.length > 0 || this.isDue(moment.sourceTime)) {
-      this.tally.add(await this.domain.apply(this.client, units, moment));
+      try {
+        this.tally.add(await this.domain.apply(this.client, units, moment));
+      } catch (cause) {
+        // Whatever failed: that the lane is another's by now would say why.
+        await this.sent(begun);
+        throw cause;
+      }
     }
+    await this.sent(begun);
     await this.commit(letters, reach);
   }
 
   /** Makes room in a unit that is not complete, in the transaction in which it will be applied. */
   async spill(unit: Spool): Promise<void> {
-    if (!this.begun) await this.position.begin(this.client);
+    if (!this.begun) await this.sent(this.position.begin(this.client));
     this.begun = true;
     await unit.spill(this.client);
   }
 
   async applyLarge(unit: Spool, letters: readonly DeadLetter[], moment: LaneMoment, reach: Reach): Promise<void> {
-    if (!this.begun) await this.position.begin(this.client);
+    if (!this.begun) await this.sent(this.position.begin(this.client));
     const { tally, turns } = this;
     tally.expect(unit.leading);
     const counted: LargeUnit = {
@@ -155,6 +166,12 @@ export class LaneStore {
   /** Ends whatever is under way; what is not committed never was. */
   close(): void {
     this.client.release(true);
+  }
+
+  /** What waits for other statements to go with it goes now. */
+  private async sent(begun: Promise<void>): Promise<void> {
+    OneTrip.on(this.client).send();
+    await begun;
   }
 
   private async commit(letters: readonly DeadLetter[], reach: Reach): Promise<void> {

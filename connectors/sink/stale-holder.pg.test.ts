@@ -3,6 +3,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { freshDatabase, type TestDatabase } from '../../test/database.fixture.ts';
+import { OneTrip } from '../../runtime/one-trip.ts';
 import { AppliedPosition } from './applied-position.ts';
 import { pastStaleHolder } from './stale-holder.ts';
 import { sinkTables } from './tables.ts';
@@ -29,7 +30,9 @@ test('a process that stands still in the middle of a batch, and never says so, l
   const position = (): AppliedPosition => new AppliedPosition('metering', 'source', 1, 'TEST', []);
   const stale = position();
   await stale.open(holder, []);
-  await stale.begin(holder);
+  const begun = stale.begin(holder);
+  OneTrip.on(holder).send();
+  await begun;
   // As a process that is stopped while it sends rows: no time limit of an idle session ends this.
   await holder.query('CREATE TEMPORARY TABLE sent (line text)');
   const sending = holder.query(copyFrom('COPY sent FROM STDIN'));

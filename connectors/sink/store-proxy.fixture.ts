@@ -27,7 +27,7 @@ export async function openStoreProxy(databaseUrl: string): Promise<StoreProxy> {
     }
     client.on('data', (bytes) => {
       // Only events have outcomes: an idle lane, which moves its position now and then, commits without.
-      if (cut !== null && bytes.includes('COMMIT') && bytes.includes('outcome AS known VALUES')) {
+      if (cut !== null && bytes.includes('concord_commit') && bytes.includes('concord_lane_outcomes')) {
         if (cut === 'before') end();
         else answerIsLost = true;
         cut = null;
