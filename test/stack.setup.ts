@@ -4,6 +4,7 @@ import path from 'node:path';
 import type {} from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { removeStack, startStack, stopStack } from '../local/stack.ts';
+import { otherPostgres, PostgresServer } from './postgres-server.fixture.ts';
 
 /** Where the real servers are that the integration tests use. Brokers are one comma-separated string. */
 export interface StackAddresses {
@@ -28,14 +29,29 @@ interface SharedStack {
 /** Of all projects of a run; each of them loads this module anew. */
 const run = globalThis as { concordTestStack?: SharedStack };
 
+/** With CONCORD_TEST_POSTGRES, the registration database is in a server of that version. */
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  if (otherPostgres === undefined) return provide(project, (stack) => stack);
+  const server = await PostgresServer.make();
+  await server.start('max_connections=200', 'max_replication_slots=40', 'max_wal_senders=40');
+  const leave = await provide(project, (stack) => ({ ...stack, registrationUrl: server.url }));
+  return async () => {
+    await leave?.();
+    await server.remove();
+  };
+}
+
 /**
  * Uses the running stack whose addresses are in the JSON file that CONCORD_TEST_STACK names, and leaves it alone. Without it,
  * starts an embedded stack in a temporary directory, and stops and removes it after the last test of the last project.
  */
-export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+async function provide(
+  project: TestProject,
+  change: (stack: StackAddresses) => StackAddresses,
+): Promise<(() => Promise<void>) | undefined> {
   const file = process.env['CONCORD_TEST_STACK'];
   if (file !== undefined) {
-    project.provide('stack', JSON.parse(readFileSync(file, 'utf8')) as StackAddresses);
+    project.provide('stack', change(JSON.parse(readFileSync(file, 'utf8')) as StackAddresses));
     return undefined;
   }
   const stack = (run.concordTestStack ??= begin());
@@ -47,7 +63,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     removeStack(stack.dataDir);
   };
   try {
-    project.provide('stack', await stack.started);
+    project.provide('stack', change(await stack.started));
   } catch (error) {
     await leave();
     throw error;

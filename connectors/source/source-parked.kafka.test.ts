@@ -89,20 +89,21 @@ describe('an incompatible change parks that table only, and nothing is lost', ()
   }
 
   test('a type that the item can not take', async () => {
-    const before = (await stage.events('metering-point')).length;
     await query(`ALTER TABLE ${point} ALTER COLUMN supplier_efd TYPE text`);
     await query(`UPDATE ${point} SET supplier_efd = '2026-02-02' WHERE mpan_core = '0000000000007'`);
     await query(`DELETE FROM ${point} WHERE mpan_core = '0000000000008'`);
     await query(`INSERT INTO ${point} (mpan_core, supplier_efd) VALUES ('0000000000901', '2026-03-03')`);
     await parkedAs('COLUMN_TYPE_UNSUITABLE');
-    const { text, fix, changes } = source.report.parked[point] ?? {};
+    const { text, fix, changes, after } = source.report.parked[point] ?? {};
     expect(text).toBe(
       'registration.metering_point: the column supplier_efd is text now, and was date, and the item supplier_efd is an Avro date, which can not take it.',
     );
     expect(fix).toContain('ALTER COLUMN "supplier_efd" TYPE date USING "supplier_efd"::date');
     expect(changes).toBe(3);
     await othersGoOn(1);
-    expect((await stage.events('metering-point')).length).toBe(before);
+    // What the look at the catalogue has asked for before may still have been read until then.
+    const told = await stage.events('metering-point');
+    expect(told.filter(({ source: { lsn } }) => lsn > (after?.lsn ?? 0))).toEqual([]);
     // Nothing is released that could not be told.
     const refused = await wished(stage, point, 'resume');
     expect(refused).toMatchObject({ state: 'refused' });

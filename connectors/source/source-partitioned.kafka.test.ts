@@ -53,9 +53,15 @@ test('what a publication leaves out, and a partition whose deletes would say too
   expect(steps).toContain('replica identity of registration.late_1: the whole row');
   expect(steps).toContain('publication concord: all kinds of changes, partitions as their table');
   expect(await codes()).toEqual([]);
-  await stage.client.query('ALTER PUBLICATION concord DROP TABLE registration.participant');
-  await stage.client.query(`ALTER PUBLICATION concord ADD TABLE registration.participant WHERE (role = 'X')`);
-  expect(await codes()).toEqual(['PUBLICATION_OPTIONS']);
+  // A row filter, where the server has them.
+  const { rows } = await stage.client.query<{ has: boolean }>(
+    `SELECT current_setting('server_version_num')::int >= 150000 AS has`,
+  );
+  if (rows[0]?.has === true) {
+    await stage.client.query('ALTER PUBLICATION concord DROP TABLE registration.participant');
+    await stage.client.query(`ALTER PUBLICATION concord ADD TABLE registration.participant WHERE (role = 'X')`);
+    expect(await codes()).toEqual(['PUBLICATION_OPTIONS']);
+  }
   await stage.client.query('ALTER PUBLICATION concord SET TABLE concord.heartbeat');
   await setUpSource(database(), stage.settings);
   expect(await codes()).toEqual([]);
