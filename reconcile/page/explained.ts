@@ -31,6 +31,8 @@ export function explainedRows({ tables, differences }: ReconcileReport): string 
     standingOf(one),
     one.rules.map((code) => `<code class="key">${escaped(code)}</code>`).join('<br>'),
   ]);
+  if (listed.length === 0)
+    return `${rulesOf({ tables })}<p class="hint">${plural(total, 'row')} in all, not listed one by one.</p>${notOurs}`;
   return `${rulesOf({ tables })}
 <details><summary>${plural(listed.length, 'row')}, one by one</summary>${table(columns, rows)}${more}</details>${notOurs}`;
 }

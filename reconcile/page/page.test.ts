@@ -70,6 +70,12 @@ describe('the page about a run', () => {
     expect(page).toMatch(/GSP_GROUP_UNKNOWN<\/code><\/td><td>The GSP group is one of/);
     expect(page).toMatch(/KEY1<\/code><\/td><td>rejected<[\s\S]*KEY2<\/code><\/td><td>dead-lettered</);
     expect(page).toContain('7 appointments of other metering services');
+    // No list of none, and no column for a reason that no row has.
+    const none = pageOf({ ...evidence, report: report({ differences: [] }) });
+    expect([page, none].map((text) => text.includes('one by one</summary>'))).toEqual([true, false]);
+    expect(none).toContain('2 rows in all, not listed one by one.');
+    const titles = ['Rejected', 'Not ours', 'Held', 'Loading'].map((title) => `>${title}</th>`);
+    expect(titles.map((title) => page.includes(title))).toEqual([true, true, false, false]);
   });
 
   test('masks in a mirrored table whatever looks like an MPAN core', () => {

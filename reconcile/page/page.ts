@@ -150,12 +150,14 @@ const explanationNames = {
 
 function equations(report: ReconcileReport): string {
   const { tables, events } = report;
+  // A reason that no row has is a column of zeros, which pushes the others out of the window.
+  const reasons = (Object.keys(explanationNames) as (keyof typeof explanationNames)[]).filter((name) =>
+    tables.some((one) => one.explained[name] > 0),
+  );
+  const titles = ['Unexplained', 'In registration', 'In metering', 'Agree'];
   const columns = [
     { title: 'Table' },
-    ...['Unexplained', 'In registration', 'In metering', 'Agree', ...Object.values(explanationNames)].map((title) => ({
-      title,
-      isNumber: true,
-    })),
+    ...[...titles, ...reasons.map((name) => explanationNames[name])].map((title) => ({ title, isNumber: true })),
     { title: 'Closes' },
   ];
   const rows = tables.map((one) => [
@@ -165,7 +167,7 @@ function equations(report: ReconcileReport): string {
     number(one.sourceRows),
     number(one.storeRows),
     number(one.agreeing),
-    ...Object.keys(explanationNames).map((name) => number(one.explained[name as keyof typeof explanationNames])),
+    ...reasons.map((name) => number(one.explained[name])),
     one.closes ? '<span class="ok">yes</span>' : '<span class="no">NO</span>',
   ]);
   const side = (name: string, total: number, of: 'source' | 'store'): string =>
