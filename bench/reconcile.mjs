@@ -1,11 +1,11 @@
-// How long a reconcile takes beside the two bare digest queries, one on each side.
+// How long a reconcile takes beside the two bare digest queries, one on each side; and one since the last, after few changes.
 //
-//   npm run bench:reconcile -- [--rows 1000000] [--runs 5] [--data-dir D]   starts a stack of its own, fills and stops it
+//   npm run bench:reconcile -- [--rows 1000000] [--runs 5] [--changes 100] [--data-dir D]   a stack of its own
 //   npm run bench:reconcile -- --running D [--runs 5]                       uses what runs in D, with the rows it has
 //
 // Both digests are what one writes by hand: every item of metering_point hashed as a record, and added up. A round is both
-// of them, one after the other, and then one reconcile over everything; what counts is the median of the rounds' ratios, so
-// that a machine that is busy now and then slows both.
+// of them, one after the other, one reconcile over everything, some changes, and one `--since` that; what counts is the median
+// of the rounds' ratios, so that a machine that is busy now and then slows both.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -17,6 +17,7 @@ const { values: options } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000' },
     runs: { type: 'string', default: '5' },
+    changes: { type: 'string', default: '100' },
     'data-dir': { type: 'string' },
     running: { type: 'string' },
   },
@@ -59,6 +60,7 @@ async function measure(registration, metering, runs) {
     const source = await timed(() => registration.query(digest('registration.metering_point')));
     const store = await timed(() => metering.query(digest('metering.metering_point')));
     const whole = await timed(() => JSON.parse(concord('reconcile', '--json')));
+    await change(registration, run, Number(options.changes));
     const since = await timed(() => JSON.parse(concord('reconcile', '--since', '--json')));
     const bare = source.seconds + store.seconds;
     const round = {
@@ -67,7 +69,9 @@ async function measure(registration, metering, runs) {
       reconcile: whole.value.seconds,
       command: whole.seconds,
       since: since.value.seconds,
+      looked: since.value.since?.looked ?? Number.NaN,
       ratio: whole.value.seconds / bare,
+      sinceRatio: since.value.seconds / whole.value.seconds,
     };
     // The first warms the caches.
     if (run > 0) rounds.push(round);
@@ -79,9 +83,18 @@ async function measure(registration, metering, runs) {
   process.stdout.write(`median: ${tell(median)}\n`);
 }
 
-function tell({ rows, bare, reconcile, command, since, ratio }) {
+/** `count` rows all over the table, others in each round. */
+async function change(registration, round, count) {
+  await registration.query(
+    `UPDATE registration.metering_point SET opt_out = NOT opt_out WHERE mpan_core IN (
+       SELECT mpan_core FROM registration.metering_point ORDER BY hashtextextended(mpan_core, $1) LIMIT $2)`,
+    [round, count],
+  );
+}
+
+function tell({ rows, bare, reconcile, command, since, looked, ratio, sinceRatio }) {
   const s = (value) => `${value.toFixed(2)} s`;
-  return `${rows.toLocaleString('en-GB')} rows: two bare digests ${s(bare)}, reconcile ${s(reconcile)} (the whole command ${s(command)}), ratio ${ratio.toFixed(2)}; --since ${s(since)}`;
+  return `${rows.toLocaleString('en-GB')} rows: two bare digests ${s(bare)}, reconcile ${s(reconcile)} (the whole command ${s(command)}), ratio ${ratio.toFixed(2)}; --since ${s(since)}, ${sinceRatio.toFixed(2)} of it, ${looked} rows looked at`;
 }
 
 async function timed(act) {

@@ -90,7 +90,7 @@ export class PointView {
   /** `since`: what an earlier run left. */
   async compareAll(since: Base | null): Promise<ComparedAll> {
     const { tell } = this.#dependencies;
-    const buckets: Buckets[] = this.#sources.map(({ table }) => newBuckets(table.laneKey === null, since === null));
+    const buckets: Buckets[] = this.#sources.map(({ table }) => newBuckets(table.laneKey === null, true));
     // The source is read while the store comes to the point.
     await together(this.#scanSource(buckets, since), this.#waitForStore());
     // Kafka answers while the databases read.
@@ -98,7 +98,7 @@ export class PointView {
     events.catch(() => {});
     return this.#onStore(async (sessions) => {
       await this.#scanStore(sessions, buckets, since);
-      if (since === null) await this.#scanMore(sessions, buckets);
+      await this.#scanMore(sessions, buckets, since);
       const compared: Compared[] = [];
       for (const [index, { table }] of this.#sources.entries()) {
         const ofTable = buckets[index];
@@ -124,12 +124,12 @@ export class PointView {
   }
 
   /** The tables whose digests are not the same, again, in buckets. */
-  async #scanMore(sessions: SnapshotSessions, buckets: Buckets[]): Promise<void> {
+  async #scanMore(sessions: SnapshotSessions, buckets: Buckets[], since: Base | null): Promise<void> {
     const more = buckets.map((one, index) =>
       one.different.length === 0 ? null : newBuckets(this.#sources[index]?.table.laneKey === null, false),
     );
     if (more.every((one) => one === null)) return;
-    await together(this.#scanSource(more, null), this.#scanStore(sessions, more, null));
+    await together(this.#scanSource(more, since), this.#scanStore(sessions, more, since));
     for (const [index, one] of more.entries()) if (one !== null) buckets[index] = one;
   }
 
