@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { partitionOf } from '../../topics/partitioner.ts';
 import type { OutcomeDelta } from '../sink/contract.ts';
@@ -149,4 +150,40 @@ test('a large transaction is judged as one, slice by slice', async () => {
     'appointment.mss applied': 40,
     'metering-point applied': 40,
   });
+});
+
+test('when the load is complete, pages are cleaned later; whoever holds the table is not waited for, and the lane goes on', async () => {
+  const fillfactor = "SELECT reloptions FROM pg_class WHERE oid = 'metering.metering_point'::regclass";
+  const loading = moment(2, { loadCompleteAt: null });
+  await store.client.query('ALTER TABLE metering.metering_point SET (fillfactor = 80)');
+  await store.apply(
+    store.domain(),
+    [unit(1, ...referenceEvents(1)), unit(2, pointEvent(mpan, 'create', { lsn: 2 }))],
+    loading,
+  );
+  expect(await store.rows(fillfactor)).toEqual([{ reloptions: ['fillfactor=80'] }]);
+
+  const beside = new pg.Client({ connectionString: store.database.url });
+  await beside.connect();
+  try {
+    await beside.query('BEGIN; LOCK TABLE metering.metering_point IN SHARE UPDATE EXCLUSIVE MODE');
+    const domain = store.domain();
+    await domain.prime(store.client, referenceEvents(1));
+    await store.apply(
+      domain,
+      [unit(3, pointEvent(mpan, 'update', { lsn: 3 }, { line_loss_factor: 990_000 }))],
+      moment(3),
+    );
+    expect(await store.rows(fillfactor)).toEqual([{ reloptions: ['fillfactor=80'] }]);
+    expect(await store.rows('SELECT lsn::int FROM metering.metering_point')).toEqual([{ lsn: 3 }]);
+  } finally {
+    await beside.end();
+  }
+
+  const limit = await inTransaction(store.client, async () => {
+    await store.domain().apply(store.client, [unit(4, pointEvent(mpan, 'delete', { lsn: 4 }))], moment(4));
+    return await store.rows('SHOW lock_timeout');
+  });
+  expect(limit).toEqual([{ lock_timeout: '0' }]);
+  expect(await store.rows(fillfactor)).toEqual([{ reloptions: ['fillfactor=90'] }]);
 });

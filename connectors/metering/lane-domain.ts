@@ -11,6 +11,7 @@ import { HoldPasses } from './hold-passes.ts';
 import { KnownKeys } from './known-keys.ts';
 import { loadState } from './load.ts';
 import { OutcomeTotals } from './outcome-totals.ts';
+import { settleRoom } from './page-room.ts';
 import { ReferenceTables } from './reference-tables.ts';
 import type { MeteringReport } from './report.ts';
 import { ReferenceData } from './rules/reference-data.ts';
@@ -38,6 +39,7 @@ export class MeteringLane implements LaneDomain {
   private readonly known: KnownKeys;
   private readonly passes: HoldPasses;
   private totals = new OutcomeTotals();
+  private isRoomSettled: boolean;
 
   constructor(settings: MeteringLaneSettings, log: Logger, report: MeteringReport) {
     this.settings = settings;
@@ -46,6 +48,7 @@ export class MeteringLane implements LaneDomain {
     this.referenceTables = settings.lane === 0 ? new ReferenceTables() : null;
     this.held = new HeldLane(settings.source, settings.lane);
     this.known = new KnownKeys(settings.source, settings.lane);
+    this.isRoomSettled = settings.lane !== 0;
     this.passes = new HoldPasses(
       this.held,
       async (client, mpans, assets, act) => {
@@ -111,7 +114,7 @@ export class MeteringLane implements LaneDomain {
   private async segment(client: ClientBase, units: readonly Unit[], from: number, moment: LaneMoment): Promise<number> {
     const upTo = this.segmentEnd(units, from, moment);
     const first = units[from];
-    if (first !== undefined && !isLoadingAt(moment.loadCompleteAt, beginOf(first))) this.known.loaded();
+    if (first !== undefined && !isLoadingAt(moment.loadCompleteAt, beginOf(first))) await this.loaded(client);
     const state = await this.load(client, units, from, upTo);
     const decider = this.decider(state);
     let next = from;
@@ -128,6 +131,13 @@ export class MeteringLane implements LaneDomain {
     await this.write(client, state, decider.effects);
     if (referenceChangedAt !== null) await this.passes.afterReference(client, referenceChangedAt);
     return next;
+  }
+
+  private async loaded(client: ClientBase): Promise<void> {
+    this.known.loaded();
+    if (this.isRoomSettled) return;
+    this.isRoomSettled = true;
+    await settleRoom(client);
   }
 
   private segmentEnd(units: readonly Unit[], from: number, moment: LaneMoment): number {
@@ -208,7 +218,7 @@ export class MeteringLane implements LaneDomain {
   }
 
   private async slice(client: ClientBase, unit: Unit, isLoading: boolean): Promise<void> {
-    if (!isLoading) this.known.loaded();
+    if (!isLoading) await this.loaded(client);
     const state = await this.load(client, [unit], 0, 1);
     const decider = this.decider(state);
     decider.unit(unit, isLoading);
