@@ -76,6 +76,37 @@ export async function readKeyNote(client: Queryable, route: TableRoute): Promise
   );
 }
 
+/**
+ * What the stream can not show: a partition whose replica identity is an index without the key sends no old row when only
+ * the key changes. `schema.table` → what stands against it, for the tables that have such a partition.
+ */
+export async function readSilentPartitions(
+  client: Queryable,
+  routes: readonly TableRoute[],
+): Promise<ReadonlyMap<string, ShapeNote>> {
+  const { rows } = await client.query<{ table: string; partition: string; identity: readonly string[] }>(
+    `WITH RECURSIVE part (root, oid) AS (
+       SELECT wanted ->> 'schema' || '.' || (wanted ->> 'table'), c.oid FROM jsonb_array_elements($1::jsonb) wanted
+       JOIN pg_namespace n ON n.nspname = wanted ->> 'schema'
+       JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted ->> 'table' AND c.relkind = 'p'
+       UNION SELECT part.root, i.inhrelid FROM part JOIN pg_inherits i ON i.inhparent = part.oid
+     )
+     SELECT part.root AS "table", n.nspname || '.' || c.relname AS partition,
+       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (k.indkey::int2[])) AS identity
+     FROM part JOIN pg_class c ON c.oid = part.oid AND c.relkind = 'r' AND c.relreplident = 'i' JOIN pg_namespace n ON n.oid = c.relnamespace
+     JOIN pg_index k ON k.indrelid = c.oid AND k.indisreplident ORDER BY 1, 2`,
+    [JSON.stringify(routes.map(({ schema, table }) => ({ schema, table })))],
+  );
+  const notes = new Map<string, ShapeNote>();
+  for (const { table, partition, identity } of rows) {
+    const route = routes.find((one) => tableName(one) === table);
+    const lacking = route === undefined ? [] : identifyingColumns(route).filter((column) => !identity.includes(column));
+    if (route !== undefined && lacking.length > 0 && !notes.has(table))
+      notes.set(table, lackingNote(route, partition, lacking));
+  }
+  return notes;
+}
+
 export interface LackingIdentity {
   readonly of: CatalogTable;
   readonly columns: readonly string[];

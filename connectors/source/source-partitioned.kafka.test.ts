@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { until } from '../../test/rig.fixture.ts';
 import { requestSnapshot, readJob } from './job-table.ts';
 import { checkSource } from './preflight.ts';
 import { replayed, wished } from './parked.fixture.ts';
@@ -133,6 +134,24 @@ test('a delete from a partition that was made while everything runs, and does no
   await sql(`DELETE FROM registration.appointment WHERE appointment_id = 1009`);
   await caughtUp();
   expect((await replayed(stage, ['appointment.msa'], 'appointment_id')).rows.has('1009')).toBe(false);
+  expect(source.report.parked).toEqual({});
+});
+
+test('a partition whose identity is an index without the key parks its table: the stream would not show that a key changed', async () => {
+  const appointment = 'registration.appointment';
+  await stage.client.query(`CREATE TABLE registration.other PARTITION OF registration.appointment FOR VALUES FROM (2000) TO (3000);
+    ALTER TABLE registration.other ALTER COLUMN contract_reference SET NOT NULL;
+    CREATE UNIQUE INDEX other_contract ON registration.other (contract_reference);
+    ALTER TABLE registration.other REPLICA IDENTITY USING INDEX other_contract`);
+  const note = await until(
+    'the table is parked',
+    () => Promise.resolve(source.report.parked[appointment]),
+    (entry) => entry !== undefined,
+    20_000,
+  );
+  expect([note?.code, note?.text]).toEqual(['REPLICA_IDENTITY', expect.stringContaining('registration.other')]);
+  await setUpSource(database(), stage.settings);
+  expect(await wished(stage, appointment, 'resume')).toMatchObject({ state: 'done' });
   expect(source.report.parked).toEqual({});
 });
 

@@ -4,7 +4,7 @@ import { pause } from '../../runtime/clock.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
 import { TableEvolves } from './evolution.ts';
 import type { SourceFinding } from './finding.ts';
-import { keyNote, readKeys } from './key-judgement.ts';
+import { keyNote, readKeys, readSilentPartitions } from './key-judgement.ts';
 import { findingsOfTables } from './preflight.ts';
 import type { SourceReport } from './report.ts';
 import { readRewrittenAgain, tellRewritten } from './rewritten-tables.ts';
@@ -66,9 +66,10 @@ export async function watchTables(parts: TableWatchParts, signal: AbortSignal): 
 /** With a full replica identity the stream does not say what the key is; and a table may not be written to for long. */
 async function parkByKey({ settings, park }: TableWatchParts, client: pg.Client): Promise<void> {
   const keys = await readKeys(client, settings.routes);
+  const silent = await readSilentPartitions(client, settings.routes);
   for (const route of settings.routes) {
     const key = keys.get(tableName(route));
-    const note = key === undefined ? null : keyNote(route, key);
+    const note = (key === undefined ? null : keyNote(route, key)) ?? silent.get(tableName(route)) ?? null;
     if (note !== null) park(route, note);
   }
 }
