@@ -86,7 +86,9 @@ describe('what was told too early for the reference data', () => {
     expect((await command('rejections', 'list', '--rule', 'NO_SUCH_RULE')).code).toBe(2);
     expect((await command('rejections', 'list', '--older-than', 'soon')).code).toBe(2);
     const { out } = await command('rejections', 'show', '--mpan', mpan);
-    expect(out).toMatch(/withdrawn .*newer reference data gives another verdict/);
+    expect(out).toMatch(
+      /withdrawn .*newer reference data, or the metering point that was missing, gives another verdict/,
+    );
     expect(out).toMatch(/renewed \(revision 2\)/);
     expect(out).toMatch(/✗ SEGMENT_CONNECTION.*\n {4}→ /);
     expect(out).not.toContain(mpan);
