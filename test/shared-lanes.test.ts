@@ -39,7 +39,7 @@ describe('metering processes that share the lanes', () => {
       async () => {
         const { rows } = await rig.metering.query<{ name: string }>(
           `SELECT DISTINCT application_name AS name FROM pg_stat_activity
-           WHERE datname = current_database() AND query LIKE 'UPDATE metering.applied_position %' AND query_start > $1`,
+           WHERE datname = current_database() AND query LIKE 'COMMIT /* of a lane */' AND query_start > $1`,
           [clock[0]?.now],
         );
         for (const { name } of rows) seen.add(name);

@@ -32,7 +32,8 @@ export interface Move {
 }
 
 const begin: Statement = { name: 'concord_begin', text: 'BEGIN' };
-const commit: Statement = { name: 'concord_commit', text: 'COMMIT' };
+/** The comment is what pg_stat_activity shows of a lane between two batches. */
+const commit: Statement = { name: 'concord_commit', text: 'COMMIT /* of a lane */' };
 
 /** What every batch does; `$1` is the source. */
 interface Statements {
