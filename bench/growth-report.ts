@@ -14,7 +14,7 @@ export function growthMarkdown(results: GrowthResults): string {
         ratio(point.cpu, of.cpu),
         ratio(point.memoryMax, of.memoryMax),
         ratio(point.memorySum, of.memorySum),
-        `${figure(point.rate)}/s · ${figure(point.cpu)} µs · ${figure(point.memoryMax)} MB`,
+        `${point.rate === null ? '' : `${figure(point.rate)}/s · `}${figure(point.cpu)} µs · ${figure(point.memoryMax)} MB`,
       ]);
       return [
         `**By ${title}**, ${base.toLocaleString('en-GB')} being 1:\n\n${table([
@@ -26,6 +26,6 @@ export function growthMarkdown(results: GrowthResults): string {
     .join('\n\n');
 }
 
-function ratio(value: number, base: number): string {
-  return (value / base).toFixed(2);
+function ratio(value: number | null, base: number | null): string {
+  return value === null || base === null ? '' : (value / base).toFixed(2);
 }

@@ -2,8 +2,8 @@
 export interface GrowthPoint {
   readonly growing: 'rows' | 'transaction' | 'partitions' | 'sinks';
   readonly size: number;
-  /** Events a second into the store. */
-  readonly rate: number;
+  /** Events a second into the store; null where so few commits make them visible that it would say nothing. */
+  readonly rate: number | null;
   /** Peak resident memory of the largest process of ours, and of all of them. */
   readonly memoryMax: number;
   readonly memorySum: number;

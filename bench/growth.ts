@@ -31,6 +31,8 @@ const signal = untilInterrupted(Number(options.minutes));
 
 /** What the other experiments have as their table. */
 const ordinaryRows = Math.min(300_000, rowsMax);
+/** Of fewer transactions in a backlog no rate is told. */
+const transactionsMin = 10;
 const usual: Shape = { partitions: 4, sinks: 1 };
 
 try {
@@ -44,7 +46,10 @@ try {
     const of = points.find(({ size }) => size === base) ?? points[0];
     const lines = (['rate', 'memoryMax', 'cpu'] as const).map((figure) => ({
       name: { rate: 'events a second', memoryMax: 'peak memory of a process', cpu: 'CPU per event' }[figure],
-      points: points.map((point) => [point.size, point[figure] / (of?.[figure] ?? 1)] as const),
+      points: points.flatMap((point) => {
+        const value = point[figure];
+        return value === null ? [] : [[point.size, value / (of?.[figure] ?? 1)] as const];
+      }),
     }));
     writeFileSync(path.join(folder, `growth-${growing}.svg`), growthChart(title, growing, `ratio to ${base}`, lines));
   }
@@ -64,13 +69,18 @@ async function run(): Promise<GrowthResults> {
   try {
     tell(`starting the servers in ${dataDir}`);
     servers = await Servers.start(dataDir, tell, signal);
-    for (const rows of upTo([100_000, 1_000_000, 10_000_000], rowsMax)) {
-      await load('rows', rows, rows, usual);
-    }
     if (chosen.has('transaction')) await transactions();
     for (const partitions of [1, 4, 16, 48])
       await load('partitions', partitions, ordinaryRows, { ...usual, partitions });
     for (const sinks of [1, 2, 4]) await load('sinks', sinks, ordinaryRows, { ...usual, sinks });
+    // The longest last.
+    for (const rows of upTo([100_000, 1_000_000, 10_000_000], rowsMax)) {
+      await load('rows', rows, rows, usual);
+    }
+  } catch (error) {
+    // What was measured before an interruption is kept.
+    if (!signal.aborted || points.length === 0) throw error;
+    tell('interrupted: the points so far are written');
   } finally {
     await servers?.disconnect();
     await stopStack(dataDir, tell);
@@ -144,7 +154,8 @@ function recorder(
   const point = (): GrowthPoint => ({
     growing,
     size,
-    rate: of('rate'),
+    // A rate is from the first commit in the store to the last, and a transaction is one commit of each lane.
+    rate: changes > 0 && changes / size < transactionsMin ? null : of('rate'),
     memoryMax: of('memory-peak-process'),
     memorySum: of('memory-peak'),
     cpu: of('cpu-rate'),
