@@ -1,7 +1,7 @@
 import { itemsOfBlock, type RowPlace } from './row-place.ts';
+import { RowBytes } from './row-bytes.ts';
 import type { CopyRows, RowWriter } from './row-writer.ts';
 
-const firstBytes = 64 * 1024;
 /** A character of JavaScript takes at most so many bytes in UTF-8. */
 const bytesPerCharMax = 3;
 /** Room for any field that is no text, with its length. */
@@ -19,10 +19,8 @@ const epochMicros = epochDays * 86_400 * 1e6;
  * Rows in COPY's binary format, which costs the server less to read than text, by far where a field is a time or a number.
  * A column must have the very type that its field is written for: otherwise PostgreSQL refuses the row.
  */
-export class CopyBinary implements RowWriter, CopyRows {
+export class CopyBinary extends RowBytes implements RowWriter, CopyRows {
   count = 0;
-  private buffer = Buffer.alloc(0);
-  private length = 0;
   /** Where the number of the row's fields is to be written; -1 between two rows. */
   private rowStart = -1;
   private fields = 0;
@@ -170,13 +168,5 @@ export class CopyBinary implements RowWriter, CopyRows {
     this.int32(8);
     this.int32(high);
     this.int32(value - high * twoTo32);
-  }
-
-  private reserve(bytes: number): void {
-    const least = this.length + bytes;
-    if (least <= this.buffer.length) return;
-    const next = Buffer.allocUnsafeSlow(Math.max(firstBytes, least, this.buffer.length * 2));
-    this.buffer.copy(next, 0, 0, this.length);
-    this.buffer = next;
   }
 }

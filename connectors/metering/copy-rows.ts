@@ -1,9 +1,8 @@
 import { copyField, copyNull, dateText, millionthsText, timestampText } from './copy-text.ts';
 import { placeText, type RowPlace } from './row-place.ts';
+import { RowBytes } from './row-bytes.ts';
 import type { CopyRows, RowWriter } from './row-writer.ts';
 
-/** Most batches are a handful of rows: what they do not need is freed by nothing but a full collection. */
-const firstBytes = 2 * 1024;
 /** A character of JavaScript takes at most so many bytes in UTF-8, and twice as many escaped. */
 const bytesPerCharMax = 6;
 /** Room for any number, date or time, with what separates it. */
@@ -20,10 +19,8 @@ const firstBeyondAscii = 0x80;
  * Rows in COPY's text format, written as bytes field by field: as strings they would cost several times the memory of the row,
  * and the time to put them together.
  */
-export class CopyText implements RowWriter, CopyRows {
+export class CopyText extends RowBytes implements RowWriter, CopyRows {
   count = 0;
-  private buffer = Buffer.alloc(0);
-  private length = 0;
   private isRowBegun = false;
 
   static of(rows: Iterable<string>): CopyText {
@@ -135,14 +132,6 @@ export class CopyText implements RowWriter, CopyRows {
     this.reserve(bytes + 1);
     if (this.isRowBegun) this.buffer[this.length++] = tab;
     this.isRowBegun = true;
-  }
-
-  private reserve(bytes: number): void {
-    const least = this.length + bytes;
-    if (least <= this.buffer.length) return;
-    const next = Buffer.allocUnsafeSlow(Math.max(firstBytes, least, this.buffer.length * 2));
-    this.buffer.copy(next, 0, 0, this.length);
-    this.buffer = next;
   }
 }
 

@@ -1,4 +1,5 @@
 import { dayText } from '../../avro/item-text.ts';
+import { arrayText } from '../../runtime/array-text.ts';
 
 /** COPY's text format: columns by tab, rows by newline, `\N` for null. */
 export const copyNull = '\\N';
@@ -13,7 +14,7 @@ export function copyField(text: string | null | undefined): string {
 
 /** A one-dimensional text array, quoted for the array parser first and for COPY after. */
 export function copyTextArray(texts: readonly string[]): string {
-  return copyField(`{${texts.map((text) => `"${text.replace(/["\\]/g, '\\$&')}"`).join(',')}}`);
+  return copyField(arrayText(texts));
 }
 
 const unescapes: Readonly<Record<string, string>> = { t: '\t', n: '\n', r: '\r' };

@@ -6,6 +6,7 @@ import { CopyFields, copyOut } from './copy-out.ts';
 import { type EntityTable, appointmentTable, type ItemKind, meterAssetTable, meteringPointTable } from './entities.ts';
 import type { Trouble } from './key-state.ts';
 import type { KnownKeys } from './known-keys.ts';
+import { arrayText } from '../../runtime/array-text.ts';
 import { OneTrip, type Statement } from '../../runtime/one-trip.ts';
 import { readRows, type Row } from './read-rows.ts';
 import type { BrokenRule } from './rules/contract.ts';
@@ -77,13 +78,6 @@ async function copyTable(
 /** An array of texts as an SQL literal. */
 export function textArray(keys: readonly string[]): string {
   return `${pg.escapeLiteral(arrayText(keys))}::text[]`;
-}
-
-/** An array's text. Looked at letter by letter only where a key is none. */
-function arrayText(keys: readonly string[]): string {
-  if (keys.every((key) => /^[0-9][0-9A-Z-]*$/.test(key))) return `{${keys.join(',')}}`;
-  const quoted = keys.map((key) => `"${key.replace(/["\\]/g, '\\$&')}"`);
-  return `{${quoted.join(',')}}`;
 }
 
 /** By table, an object that has all items already: a copy of it is filled without growing. */

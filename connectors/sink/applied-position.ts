@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { ClientBase, QueryResult } from 'pg';
 import { beginning, comparePositions, formatLsn, type Position } from '../../avro/position.ts';
 import { partitionName } from '../../avro/progress.ts';
+import { arrayText } from '../../runtime/array-text.ts';
 import { Fault } from '../../runtime/fault.ts';
 import { type Answer, OneTrip, type Statement } from '../../runtime/one-trip.ts';
 import type { Outcome, OutcomeDelta } from './contract.ts';
@@ -141,7 +142,7 @@ export class AppliedPosition {
     const calls = [trip.call(statements.move, [source, lane, ...texts([generation, lsn, ordinal, reach.sourceTime])])];
     if (offsets.length > 0) {
       const columns = [
-        offsets.map(({ topic }) => quoted(topic)),
+        offsets.map(({ topic }) => topic),
         offsets.map(({ partition }) => partition),
         offsets.map(({ nextOffset }) => nextOffset),
         offsets.map(({ taken }) => taken.generation),
@@ -153,8 +154,8 @@ export class AppliedPosition {
     const outcomes = deltas.filter(({ delta }) => delta !== 0);
     if (outcomes.length > 0) {
       const columns = [
-        outcomes.map(({ topic }) => quoted(topic)),
-        outcomes.map(({ outcome }) => quoted(outcome)),
+        outcomes.map(({ topic }) => topic),
+        outcomes.map(({ outcome }) => outcome),
         outcomes.map(({ delta }) => delta),
       ];
       calls.push(trip.call(statements.outcomes, [source, lane, ...columns.map(arrayText)]));
@@ -238,15 +239,6 @@ function statementsOf(schema: StoreSchema): Statements {
 
 function texts(numbers: readonly number[]): string[] {
   return numbers.map(String);
-}
-
-function arrayText(items: readonly (string | number)[]): string {
-  return `{${items.join(',')}}`;
-}
-
-/** As an element of an array's text. */
-function quoted(text: string): string {
-  return `"${text.replaceAll('\0', '').replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
 function positionOf(row: Row): Position {
