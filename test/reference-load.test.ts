@@ -39,9 +39,9 @@ describe('reference data loaded from files', () => {
     );
   }
 
-  const held = async (): Promise<readonly unknown[]> =>
+  const held = async (): Promise<readonly { rule_codes: readonly string[] }[]> =>
     (
-      await rig.metering.query(
+      await rig.metering.query<{ rule_codes: string[] }>(
         'SELECT entity, rule_codes, due > held_since AS has_deadline FROM metering.held ORDER BY entity DESC',
       )
     ).rows;
@@ -97,8 +97,12 @@ describe('reference data loaded from files', () => {
       () => count(rig.metering, 'SELECT count(*) FROM metering.meter_asset'),
       (n) => n === 2,
     );
-    await until('two records wait', held, (rows) => rows.length === 2);
-    expect(await held()).toEqual([
+    const waiting = await until(
+      'two records wait, and for nothing that is still being loaded',
+      held,
+      (rows) => rows.length === 2 && rows.every(({ rule_codes }) => !rule_codes.includes('LOADING')),
+    );
+    expect(waiting).toEqual([
       { entity: 'metering_point', rule_codes: ['PARTICIPANT_UNKNOWN'], has_deadline: true },
       { entity: 'meter_asset', rule_codes: ['MAP_UNKNOWN'], has_deadline: true },
     ]);
