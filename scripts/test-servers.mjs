@@ -1,5 +1,5 @@
-// `npm run test:servers [-- MAJOR …]`: the source's own integration tests against PostgreSQL 14 to 17, one after the other;
-// the other tests run against 18. What is fetched is pinned, with its checksum, in servers.json, and kept in .concord/.
+// `npm run test:servers [-- MAJOR … FILE …]`: the source's own integration tests, or those that are named, against PostgreSQL
+// 14 to 17, one after the other; the other tests run against 18. What is fetched is pinned, with its checksum, in servers.json, and kept in .concord/.
 import { createHash } from 'node:crypto';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -13,7 +13,9 @@ ensureBuilt();
 
 const platform = `${process.platform}-${process.arch}`;
 const pins = JSON.parse(readFileSync(path.join(root, 'scripts', 'servers.json'), 'utf8'))[platform] ?? {};
-const majors = process.argv.slice(2);
+const named = process.argv.slice(2);
+const majors = named.filter((one) => /^\d+$/.test(one));
+const files = named.filter((one) => !majors.includes(one));
 const wanted = Object.keys(pins).filter((version) => majors.length === 0 || majors.includes(version.split('.')[0]));
 if (wanted.length === 0) {
   console.error(
@@ -37,7 +39,11 @@ for (const version of wanted) {
   ];
   const env = { ...process.env, CONCORD_TEST_POSTGRES: native };
   const vitest = path.join(root, 'node_modules/.bin/vitest');
-  const { status } = spawnSync(vitest, [...args, 'connectors/source/'], { cwd: root, stdio: 'inherit', env });
+  const { status } = spawnSync(vitest, [...args, ...(files.length > 0 ? files : ['connectors/source/'])], {
+    cwd: root,
+    stdio: 'inherit',
+    env,
+  });
   results.push({ version, status, ...counts(report) });
   rmSync(path.dirname(report), { recursive: true, force: true });
 }

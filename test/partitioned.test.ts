@@ -93,4 +93,22 @@ describe('a partitioned table is one table in the store', () => {
     const { duplicates, late } = findDisorder(await readTopics(kafkaBrokers, schemaRegistryUrl, topics));
     expect({ duplicates, late }).toEqual({ duplicates: [], late: [] });
   });
+
+  test('through partitions that are truncated by themselves, which no change tells: the log says it, and a repair deletes their rows', async () => {
+    const told = (table: string): number =>
+      rig.log('registration').split(`A partition of ${table} is in another file`).length;
+    const tables = ['public.readings', 'registration.metering_point'];
+    const before = tables.map(told);
+    await sql('TRUNCATE public.readings_2022, registration.point_1');
+    for (const [at, table] of tables.entries()) {
+      await until(
+        'it is told',
+        () => Promise.resolve(told(table)),
+        (times) => times > (before[at] ?? 0),
+      );
+    }
+    const { stdout } = await rig.command('reconcile', '--repair', '--yes');
+    expect(stdout).toContain('extra');
+    await expectAgreement();
+  });
 });

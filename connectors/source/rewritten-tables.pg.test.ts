@@ -131,6 +131,20 @@ describe('what is done to a table without a change of a row', () => {
     expect(await look()).toEqual([]);
   });
 
+  test.each([
+    ['begins', [`${alter} DROP TABLE ${point}; ${alter} ADD TABLES IN SCHEMA registration`]],
+    [
+      'stops, and begins anew',
+      [`${alter} DROP TABLES IN SCHEMA registration; ${alter} ADD TABLES IN SCHEMA registration`],
+    ],
+    ['ends', [`${alter} DROP TABLES IN SCHEMA registration; ${alter} ADD TABLE ${point}`]],
+  ])('to be published with its whole schema %s', async (_title, statements) => {
+    if (!hasParts) return;
+    for (const statement of statements) await client.query(statement);
+    expect(await look()).toEqual([`publication ${point}`]);
+    expect(await look()).toEqual([]);
+  });
+
   const parent = 'ALTER TABLE registration.appointment';
   const table = (name: string, id: number): string =>
     `CREATE TABLE registration.${name} (LIKE registration.appointment INCLUDING ALL); INSERT INTO registration.${name} VALUES (${id})`;
@@ -153,6 +167,15 @@ describe('what is done to a table without a change of a row', () => {
     ['comes back', [attach('third', 20)], 'attached'],
     ['both at once', [`${parent} DETACH PARTITION registration.third`, attach('third', 20)], 'attached'],
     ['is dropped', ['DROP TABLE registration.first'], 'detached'],
+    ['is truncated by itself', ['TRUNCATE registration.third'], 'emptied'],
+    [
+      'is made by the one who truncates another and fills it anew',
+      [
+        `BEGIN; CREATE TABLE registration.fifth PARTITION OF registration.appointment FOR VALUES FROM (40) TO (50); TRUNCATE registration.third;
+         INSERT INTO registration.appointment VALUES (22); ANALYZE registration.third; COMMIT`,
+      ],
+      'emptied',
+    ],
   ])('a partition %s', async (_title, statements, because) => {
     for (const statement of statements) await client.query(statement);
     expect(await look()).toEqual(because === null ? [] : [`${because} registration.appointment`]);

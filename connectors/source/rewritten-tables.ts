@@ -2,12 +2,20 @@ import type pg from 'pg';
 import type { SourceSettings } from './contract.ts';
 import { askForWholeTable } from './read-whole.ts';
 import { tableName } from './route-columns.ts';
-import { hasAttached, type Imprint, keepImprint, knownImprints, readImprints, sameImprint } from './table-imprint.ts';
+import {
+  comparePartitions,
+  hasAttached,
+  type Imprint,
+  keepImprint,
+  knownImprints,
+  readImprints,
+  sameImprint,
+} from './table-imprint.ts';
 
 /** What was done to a table that the stream does not tell. */
 export interface RewrittenTable {
   readonly table: string;
-  readonly because: 'rewritten' | 'key' | 'publication' | 'attached' | 'detached';
+  readonly because: 'rewritten' | 'key' | 'publication' | 'attached' | 'detached' | 'emptied';
   /** The snapshot by which it is read again; null if one that has not begun yet waited already, or none helps. */
   readonly job: number | null;
 }
@@ -17,7 +25,8 @@ export interface RewrittenTable {
  * USING` may change every value, and the stream tells none of them. Such a statement touches the columns' entries and
  * puts the rows into another file. VACUUM FULL, CLUSTER and TRUNCATE do the one, SET NOT NULL or a new default the other.
  * The same for a primary key that was dropped and made anew, a table that was not or not wholly published, and a partition
- * that was a table before, between two looks. Asked for first and noted after it: killed between the two, it is asked for
+ * that was a table before, between two looks. A partition that is truncated by itself is in another file, and in the
+ * stream there is nothing of it, because it is published as its table; VACUUM FULL of it looks the same. Asked for first and noted after it: killed between the two, it is asked for
  * once more.
  */
 export async function readRewrittenAgain(
@@ -34,7 +43,8 @@ export async function readRewrittenAgain(
     // Another table under the name (TABLE_REPLACED) is read by whoever resumes the table with it.
     const because = was?.relationId === now.relationId ? await whatHappened(client, was, now) : null;
     if (because !== null && route !== undefined) {
-      const job = because === 'detached' ? null : await askForWholeTable(client, source, route);
+      const job =
+        because === 'detached' || because === 'emptied' ? null : await askForWholeTable(client, source, route);
       rewritten.push({ table: now.table, because, job });
     }
     await keepImprint(client, source, now);
@@ -48,12 +58,13 @@ async function whatHappened(client: pg.Client, was: Imprint, now: Imprint): Prom
   const isPublished = now.membership !== 0 && now.publication !== 0;
   if (isPublished && (differs(was.membership, now.membership) || differs(was.publication, now.publication)))
     return 'publication';
-  const made = now.partitions?.filter((one) => was.partitions?.includes(one) === false) ?? [];
-  if (made.length > 0 && (await hasAttached(client, made))) return 'attached';
+  const { made, isOneGone, isOneInAnotherFile } = comparePartitions(was.partitions ?? [], now.partitions ?? []);
+  if (was.partitions !== null && made.length > 0 && (await hasAttached(client, made))) return 'attached';
   if (was.files !== now.files && was.columns !== now.columns) return 'rewritten';
   // As long as it has none, it is parked, and it is read when it is resumed.
   if (was.primaryKey !== 0 && now.primaryKey !== 0 && differs(was.primaryKey, now.primaryKey)) return 'key';
-  return was.partitions?.some((one) => now.partitions?.includes(one) === false) === true ? 'detached' : null;
+  if (isOneGone) return 'detached';
+  return isOneInAnotherFile ? 'emptied' : null;
 }
 
 function differs(was: number | null, now: number | null): boolean {
@@ -75,5 +86,7 @@ export function tellRewritten({ table, because, job }: RewrittenTable): string {
       return `A partition of ${table} was attached, and what is in it was told by no change: ${again}. ${deletes}`;
     case 'detached':
       return `A partition of ${table} was detached or dropped, and no change tells that its rows are gone. \`concord reconcile --repair\` finds them, and deletes them in the store.`;
+    case 'emptied':
+      return `A partition of ${table} is in another file. Was it truncated by itself, no change tells that its rows are gone: \`concord reconcile --repair\` finds them, and deletes them in the store. After VACUUM FULL or CLUSTER, or a TRUNCATE of the whole table, nothing is to be done.`;
   }
 }

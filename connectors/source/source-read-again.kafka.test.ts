@@ -6,7 +6,7 @@ import { type CompiledChild, compileChild, SourceProcess } from './child-process
 import { readJob, requestSnapshot } from './job-table.ts';
 import { differencesOf } from './replayed.fixture.ts';
 import { setUpSource } from './setup.ts';
-import { openStage, type SourceStage, startSource } from './source.fixture.ts';
+import { currentLsn, openStage, type SourceStage, startSource } from './source.fixture.ts';
 
 let compiled: CompiledChild;
 let stage: SourceStage;
@@ -60,9 +60,12 @@ test('killed between asking for a row to be read again and the commit of its new
 
 test('a row that an event overtakes while its chunk is read, without its large value, is read again as a whole', async () => {
   const source = await startSource(stage);
-  await source.until(({ loadComplete }) => loadComplete);
+  // While it starts it looks at the publication, for which it does not wait behind a lock.
+  const lsn = await currentLsn(stage.client);
+  await source.until(({ watermark }) => watermark >= lsn);
   const before = await asked();
   const other = new pg.Client({ connectionString: stage.database.url });
+  other.on('error', () => {});
   await other.connect();
   // The chunk waits for the lock, after its low mark: what is committed with it comes into the window.
   await other.query('BEGIN; LOCK TABLE registration.metering_point IN ACCESS EXCLUSIVE MODE');

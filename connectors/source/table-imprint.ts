@@ -12,11 +12,17 @@ export interface Imprint {
   readonly columns: string;
   /** The oid of its primary key; 0 for none. */
   readonly primaryKey: number | null;
-  /** The oid of its membership in the publication, which is made anew with each row filter; 0 for none, or one in part. */
+  /**
+   * The oid of its membership in the publication, or of its schema's, which is made anew with each row filter; 0 for none,
+   * or one in part.
+   */
   readonly membership: number | null;
   /** The transaction that has altered the publication itself last; 0 while it leaves kinds of changes out. */
   readonly publication: number | null;
-  /** Each of its partitions, with the transaction that made it one: `oid/xid`, in order. */
+  /**
+   * Each of its partitions, with the transaction that made it one and the file that its rows are in: `oid/xid/file`, in
+   * order. An older version did not keep the file.
+   */
   readonly partitions: readonly string[] | null;
 }
 
@@ -63,6 +69,11 @@ export async function readImprints(
   client: pg.Client,
   { routes, publication }: Pick<SourceSettings, 'routes' | 'publication'>,
 ): Promise<readonly Imprint[]> {
+  // Publications of whole schemas are there from PostgreSQL 15 on.
+  const { rows: catalogue } = await client.query<{ has: boolean }>(
+    `SELECT to_regclass('pg_catalog.pg_publication_namespace') IS NOT NULL AS has`,
+  );
+  const hasSchemas = catalogue[0]?.has === true;
   const { rows } = await client.query<Imprint>(
     `WITH RECURSIVE root AS (
        SELECT c.oid, c.relnamespace, wanted ->> 'schema' || '.' || (wanted ->> 'table') AS "table"
@@ -82,13 +93,39 @@ export async function readImprints(
          (SELECT p.oid FROM published p WHERE p.is_all),
          -- Row filters and lists of columns are there from PostgreSQL 15 on.
          (SELECT CASE WHEN to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL THEN r.oid ELSE 0 END
-          FROM pg_publication_rel r JOIN published p ON p.oid = r.prpubid WHERE r.prrelid = root.oid), 0)::int8::float8 AS membership,
+          FROM pg_publication_rel r JOIN published p ON p.oid = r.prpubid WHERE r.prrelid = root.oid),
+         ${hasSchemas ? '(SELECT s.oid FROM pg_publication_namespace s JOIN published p ON p.oid = s.pnpubid WHERE s.pnnspid = root.relnamespace)' : 'NULL'},
+         0)::int8::float8 AS membership,
        coalesce((SELECT p.xmin::text::float8 FROM published p WHERE p.is_whole), 0) AS publication,
-       ARRAY(SELECT part.made FROM part WHERE part.root = root.oid AND part.made IS NOT NULL ORDER BY part.oid) AS partitions
+       ARRAY(SELECT part.made || '/' || f.relfilenode FROM part JOIN pg_class f ON f.oid = part.oid
+         WHERE part.root = root.oid AND part.made IS NOT NULL ORDER BY part.oid) AS partitions
      FROM root`,
     [JSON.stringify(routes.map(({ schema, table }) => ({ schema, table }))), publication],
   );
   return rows;
+}
+
+/** What happened to partitions between two looks; `made` as `oid/xid`. */
+export function comparePartitions(
+  was: readonly string[],
+  now: readonly string[],
+): { readonly made: readonly string[]; readonly isOneGone: boolean; readonly isOneInAnotherFile: boolean } {
+  const before = new Map(was.map(splitPartition));
+  const after = new Map(now.map(splitPartition));
+  const isOneInAnotherFile = [...after].some(([one, file]) => {
+    const known = before.get(one);
+    return known !== undefined && known !== file;
+  });
+  return {
+    made: [...after.keys()].filter((one) => !before.has(one)),
+    isOneGone: [...before.keys()].some((one) => !after.has(one)),
+    isOneInAnotherFile,
+  };
+}
+
+function splitPartition(partition: string): [made: string, file: string | undefined] {
+  const [oid = '', xid = '', file] = partition.split('/');
+  return [`${oid}/${xid}`, file];
 }
 
 /**
