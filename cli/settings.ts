@@ -68,8 +68,10 @@ const limits = z
       .int()
       .min(0)
       .max(1_000)
-      .default(1)
-      .describe('how long a lone change waits for company, in milliseconds'),
+      .default(10)
+      .describe(
+        'least time between two Kafka transactions of a source while there is little to send, in milliseconds; a change after a longer silence goes at once',
+      ),
     chunkRows: z.int().min(100).max(100_000).default(10_000).describe('rows of one chunk of the initial load'),
     heartbeatIntervalMs: z
       .int()

@@ -21,7 +21,11 @@ interface Call {
   readonly rows: (string | null)[][];
   readonly resolve: (answer: Answer) => void;
   readonly reject: (cause: unknown) => void;
+  readonly explain: Explain;
 }
+
+/** What a failure of a statement means. */
+type Explain = (cause: unknown) => unknown;
 
 /** What we use of pg's connection: the messages of PostgreSQL's extended query protocol. */
 interface Connection {
@@ -45,6 +49,7 @@ export class OneTrip {
   private readonly query: (trip: Submittable) => unknown;
   private readonly prepared = new Set<string>();
   private waiting: Call[] = [];
+  private first: { readonly why: unknown } | null = null;
 
   private constructor(client: ClientBase) {
     const query = client.query.bind(client) as (...args: unknown[]) => unknown;
@@ -67,10 +72,13 @@ export class OneTrip {
     return found;
   }
 
-  /** A failure that nobody waits for is no unhandled one: whoever called what came before or after hears of it. */
-  call(statement: Statement, values: Values = []): Promise<Answer> {
+  /**
+   * A failure that nobody waits for is no unhandled one: whoever called what came before or after hears of it. What the
+   * statement itself is refused for is told to all of them in the words of `explain`.
+   */
+  call(statement: Statement, values: Values = [], explain: Explain = (cause) => cause): Promise<Answer> {
     const answer = new Promise<Answer>((resolve, reject) => {
-      this.waiting.push({ statement, values, rows: [], resolve, reject });
+      this.waiting.push({ statement, values, rows: [], resolve, reject, explain });
     });
     answer.catch(() => {});
     return answer;
@@ -80,7 +88,16 @@ export class OneTrip {
     if (this.waiting.length === 0) return;
     const calls = this.waiting;
     this.waiting = [];
-    this.query(new Trip(calls, this.prepared));
+    this.query(
+      new Trip(calls, this.prepared, (why) => {
+        this.first ??= { why };
+      }),
+    );
+  }
+
+  /** Of a connection that is not used any more after a failure: why it failed, whatever came of it afterwards. */
+  firstFailure(otherwise: unknown): unknown {
+    return this.first === null ? otherwise : this.first.why;
   }
 }
 
@@ -90,11 +107,13 @@ const trips = new WeakMap<ClientBase, OneTrip>();
 class Trip implements Submittable {
   private readonly calls: readonly Call[];
   private readonly prepared: Set<string>;
+  private readonly onFailure: (why: unknown) => void;
   private next = 0;
 
-  constructor(calls: readonly Call[], prepared: Set<string>) {
+  constructor(calls: readonly Call[], prepared: Set<string>, onFailure: (why: unknown) => void) {
     this.calls = calls;
     this.prepared = prepared;
+    this.onFailure = onFailure;
   }
 
   submit(connection: unknown): void {
@@ -124,10 +143,14 @@ class Trip implements Submittable {
 
   /** Of the server, or of a connection that is gone. */
   handleError(cause: unknown): void {
+    const failed = this.calls[this.next];
+    if (failed === undefined) return;
+    const why = failed.explain(cause);
+    this.onFailure(why);
     for (const { statement, reject } of this.calls.slice(this.next)) {
       // It may not have been prepared.
       this.prepared.delete(statement.name);
-      reject(cause);
+      reject(why);
     }
     this.next = this.calls.length;
   }

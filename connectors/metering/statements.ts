@@ -14,7 +14,10 @@ export interface TableStatements {
   readonly copyPast: string;
   readonly endGone: string;
   readonly remove: string;
-  /** The same for a few rows, which are `$1`, a JSON array of objects with the columns as text: in one statement. */
+  /**
+   * The same for a few rows, which are `$1`, a JSON array of objects with the columns as text: in one statement, which fails
+   * unless it meets `$2` rows (`rowsMet` tells how many it met), so that what comes after it need not wait for its answer.
+   */
   readonly changeFew: string;
   readonly removeFew: string;
   readonly changedColumns: readonly string[];
@@ -90,6 +93,17 @@ function sameRow({ key, laneKey }: EntityTable): string {
   return laneKey === null ? sameKey : `p.ctid = t.place AND ${sameKey}`;
 }
 
+/** PostgreSQL has no statement that fails: what is no number is refused, and told as it stands. */
+const demandMet = `SELECT CASE WHEN count(*) = $2::int THEN 0 ELSE ('met ' || count(*))::int END FROM met`;
+
+/** Of the failure of a statement that did not meet all its rows; null for any other one. */
+export function rowsMet(cause: unknown): number | null {
+  const { code, message } = cause as { code?: unknown; message?: unknown };
+  if (code !== '22P02' || typeof message !== 'string') return null;
+  const met = /"met (\d+)"/.exec(message)?.[1];
+  return met === undefined ? null : Number(met);
+}
+
 const columnTypes: Readonly<Record<string, string>> = {
   text: 'text',
   date: 'date',
@@ -153,8 +167,8 @@ export function statementsOf(table: EntityTable): TableStatements {
     copyPast: `COPY ${history} (${[...versioned, ...endingColumns].join(', ')}) FROM STDIN`,
     endGone: end(gone),
     remove: remove(gone),
-    changeFew: `${few(changedTypes)}${end('few')}) ${change}`,
-    removeFew: `${few(goneTypes)}${end('few')}) ${remove('few')}`,
+    changeFew: `${few(changedTypes)}${end('few')}), met AS (${change} RETURNING 1) ${demandMet}`,
+    removeFew: `${few(goneTypes)}${end('few')}), met AS (${remove('few')} RETURNING 1) ${demandMet}`,
     changedColumns,
     goneColumns,
     select: `SELECT ${table.items.map(([name, kind]) => selected(name, kind)).join(', ')}, generation, lsn, ordinal${isPlaced ? `, ${target}.ctid` : ''}${timeline.length === 0 ? '' : ', timeline'}

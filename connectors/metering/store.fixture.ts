@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { OneTrip } from '../../runtime/one-trip.ts';
 import pino from 'pino';
 import { freshDatabase, type TestDatabase } from '../../test/database.fixture.ts';
 import type { LaneDomain, LaneMoment, OutcomeDelta, Unit } from '../sink/contract.ts';
@@ -54,7 +55,11 @@ export async function inTransaction<T>(client: pg.Client, act: () => Promise<T>)
   await client.query('BEGIN');
   try {
     const answer = await act();
-    await client.query('COMMIT');
+    // As a lane does it: with what is on its way still.
+    const trip = OneTrip.on(client);
+    const committed = trip.call({ name: 'fixture_commit', text: 'COMMIT' });
+    trip.send();
+    await committed;
     return answer;
   } catch (cause) {
     await client.query('ROLLBACK');

@@ -10,7 +10,7 @@ import { type EntityTable, entityTables, type ItemKind } from './entities.ts';
 import { differencesOf } from './item-differences.ts';
 import type { KeyState } from './key-state.ts';
 import type { CopyRows, RowWriter } from './row-writer.ts';
-import { type ChangeShape, changeStatements, statementsOf, type TableStatements } from './statements.ts';
+import { type ChangeShape, changeStatements, rowsMet, statementsOf, type TableStatements } from './statements.ts';
 import { writeDecided, writeEnding, writeItems, writeStamp } from './version-row.ts';
 import type { Ending, PastVersion, Version } from './versions.ts';
 
@@ -44,7 +44,8 @@ interface TableRows {
 }
 
 /**
- * Writes versions set-wise. Keeps count of what it has put into its connection's temporary tables, which are empty
+ * Writes versions set-wise. What it has written may be on its way still: what is asked next on the connection comes after it,
+ * and the first failure of a trip says why. Keeps count of what it has put into its connection's temporary tables, which are empty
  * only after the transaction.
  */
 export class VersionWriter {
@@ -102,7 +103,7 @@ export class VersionWriter {
   private async writeTable(client: ClientBase, table: EntityTable, rows: TableRows): Promise<void> {
     const statements = this.statements.get(table) ?? statementsOf(table);
     const isFew = rows.changes.length + rows.gone.count <= fewRows;
-    if (isFew) await this.writeFew(client, table, rows);
+    if (isFew) this.writeFew(client, table, rows);
     else await this.writeMany(client, table, statements, rows);
     await copyRows(client, statements.copyNew, rows.added);
     await copyRows(client, statements.copyPast, rows.past);
@@ -110,20 +111,28 @@ export class VersionWriter {
     rows.changes.length = 0;
   }
 
-  /** Temporary tables must be emptied when the transaction ends, which takes longer than a few rows do. */
-  private async writeFew(client: ClientBase, table: EntityTable, rows: TableRows): Promise<void> {
+  /**
+   * Temporary tables must be emptied when the transaction ends, which takes longer than a few rows do. These go with what is
+   * asked next on the connection, which is the commit of most small batches.
+   */
+  private writeFew(client: ClientBase, table: EntityTable, rows: TableRows): void {
     const statements = this.statements.get(table) ?? statementsOf(table);
-    const few = async (act: string, text: string, columns: readonly string[], of: CopyText): Promise<void> => {
-      if (of.count === 0) return;
+    const few = (act: string, text: string, columns: readonly string[], of: CopyText): void => {
+      const { count } = of;
+      if (count === 0) return;
       const records = JSON.stringify(of.lines().map((line) => recordOf(columns, line)));
-      const trip = OneTrip.on(client);
-      const answer = trip.call({ name: `concord_${act}_${table.entity}`, text }, [records]);
-      trip.send();
-      demandAll(table, of.count, rowsOf((await answer).done));
+      void OneTrip.on(client).call(
+        { name: `concord_${act}_${table.entity}`, text },
+        [records, String(count)],
+        (cause) => {
+          const met = rowsMet(cause);
+          return met === null ? cause : changedBeside(table, count, met);
+        },
+      );
     };
-    await few('remove', statements.removeFew, statements.goneColumns, rows.gone);
+    few('remove', statements.removeFew, statements.goneColumns, rows.gone);
     for (const change of rows.changes) writeWhole(rows.few, table, change);
-    await few('change', statements.changeFew, statements.changedColumns, rows.few);
+    few('change', statements.changeFew, statements.changedColumns, rows.few);
   }
 
   private async writeMany(
@@ -150,19 +159,17 @@ export class VersionWriter {
   }
 }
 
-/** Of `UPDATE 3`. */
-function rowsOf(done: string): number {
-  return Number(done.slice(done.lastIndexOf(' ') + 1));
+/** A lane is alone with its rows, but anybody may have psql: what was judged must be what is written. */
+function demandAll(table: EntityTable, expected: number, found: number | null): void {
+  if (found !== expected) throw changedBeside(table, expected, found ?? 0);
 }
 
-/** A lane is alone with its rows, but anybody may have psql: what was judged must be what is written. */
-function demandAll({ entity }: EntityTable, expected: number, found: number | null): void {
-  if (found === expected) return;
-  throw new Fault(
+function changedBeside({ entity }: EntityTable, expected: number, found: number): Fault {
+  return new Fault(
     'unavailable',
     'STORE_CHANGED_BESIDE',
-    `Of ${expected} rows of metering.${entity} that a batch changes, ${expected - (found ?? 0)} were written by somebody else after they were read. Nothing of the batch is kept; it is judged again.`,
-    { table: entity, expected, found: found ?? 0 },
+    `Of ${expected} rows of metering.${entity} that a batch changes, ${expected - found} were written by somebody else after they were read. Nothing of the batch is kept; it is judged again.`,
+    { table: entity, expected, found },
   );
 }
 

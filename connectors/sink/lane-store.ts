@@ -104,20 +104,24 @@ export class LaneStore {
   }
 
   async apply(units: readonly Unit[], letters: readonly DeadLetter[], moment: LaneMoment, reach: Reach): Promise<void> {
-    const begun = this.position.begin(this.client);
+    let isBegun = false;
+    const begun = this.position.begin(this.client).then(() => {
+      isBegun = true;
+    });
     begun.catch(() => {});
-    for (const unit of units) this.tally.expect(unit.events);
-    if (units.length > 0 || this.isDue(moment.sourceTime)) {
-      try {
+    try {
+      for (const unit of units) this.tally.expect(unit.events);
+      if (units.length > 0 || this.isDue(moment.sourceTime)) {
         this.tally.add(await this.domain.apply(this.client, units, moment));
-      } catch (cause) {
-        // Whatever failed: that the lane is another's by now would say why.
-        await this.sent(begun);
-        throw cause;
       }
+      // What the domain has written last goes with the commit, unless the lane is not known to be ours yet.
+      if (!isBegun) await this.sent(begun);
+      await this.commit(letters, reach);
+    } catch (cause) {
+      // Whatever failed: that the lane is another's by now would say why.
+      await this.sent(begun);
+      throw OneTrip.on(this.client).firstFailure(cause);
     }
-    await this.sent(begun);
-    await this.commit(letters, reach);
   }
 
   /** Makes room in a unit that is not complete, in the transaction in which it will be applied. */

@@ -85,7 +85,7 @@ export interface SourceLimits {
   /** … or bytes, or is so old. */
   readonly transactionBytesMax: number;
   readonly transactionAgeMaxMs: number;
-  /** A lone change waits this long for company. */
+  /** Least time from one Kafka transaction to the next, while there is no full one to send. */
   readonly lingerMs: number;
   readonly chunkRows: number;
   readonly heartbeatIntervalMs: number;

@@ -16,8 +16,9 @@ export interface GatheredBatch {
 
 /**
  * Gathers source transactions into Kafka transactions (P7). While one is being sent the next is gathered, so a busy
- * pipe makes large ones by itself; a lone change waits `lingerMs`. A source transaction that fits in the limits is
- * never split; a larger one is.
+ * pipe makes large ones by itself. A lone change goes at once; what follows it within `lingerMs` goes together, because it is
+ * transactions that cost, here, at the broker and in every lane (decision 0025). A source transaction that fits in the limits
+ * is never split; a larger one is.
  */
 export class TransactionGatherer {
   readonly #limits: SourceLimits;
@@ -33,6 +34,8 @@ export class TransactionGatherer {
   /** There is something in the batch (or beside it) that must not wait for the next event. */
   #due = false;
   #openedAt = 0;
+  /** When the last batch was given away to be sent. */
+  #givenAt = Number.NEGATIVE_INFINITY;
   #sourceRecords = 0;
   #sourceBytes = 0;
 
@@ -75,21 +78,19 @@ export class TransactionGatherer {
 
   /** The next batch to send; null when the signal aborts. */
   async next(signal: AbortSignal): Promise<GatheredBatch | null> {
-    let idle = false;
     while (!signal.aborted) {
       const ready = this.#closed.shift();
-      if (ready !== undefined) return ready;
-      if (this.#due && this.#mayClose()) {
-        if (idle && this.#limits.lingerMs > 0) {
-          idle = false;
-          await this.#wakening.sleep(this.#limits.lingerMs, signal, () => this.#closed.length > 0);
-          continue;
-        }
-        this.#close();
+      if (ready !== undefined) {
+        this.#givenAt = monotonicMs();
+        return ready;
+      }
+      if (!this.#due || !this.#mayClose()) {
+        await this.#wakening.sleep(this.#due ? this.#limits.transactionAgeMaxMs : null, signal, () => true);
         continue;
       }
-      idle = true;
-      await this.#wakening.sleep(this.#due ? this.#limits.transactionAgeMaxMs : null, signal, () => true);
+      const earlyMs = this.#givenAt + this.#limits.lingerMs - monotonicMs();
+      if (earlyMs > 0) await this.#wakening.sleep(earlyMs, signal, () => this.#closed.length > 0);
+      else this.#close();
     }
     return null;
   }
