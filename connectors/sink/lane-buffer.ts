@@ -44,6 +44,13 @@ export class LaneBuffer {
     return bytes;
   }
 
+  /** Offsets that wait: events, but for what Kafka's own records take. */
+  get offsets(): number {
+    let offsets = 0;
+    for (const { fetchedOffset, nextOffset } of this.queues) offsets += fetchedOffset - nextOffset;
+    return offsets;
+  }
+
   expectedOffset(topic: string): number {
     return this.queueOf(topic).fetchedOffset;
   }

@@ -22,6 +22,12 @@ export interface LaneOutlet extends Valve {
   commitHint(topic: string, partition: number, nextOffset: number): void;
 }
 
+/** What only some lanes of a process do at once. */
+export interface LaneTurns {
+  readonly slices: Turns;
+  readonly fullBatches: Turns;
+}
+
 const stopLimitMs = 10_000;
 
 type Batch = Extract<Step, { kind: 'batch' }>;
@@ -36,6 +42,7 @@ export class LaneWorker {
   private readonly outlet: LaneOutlet;
   private readonly store: LaneStore;
   private readonly buffer: LaneBuffer;
+  private readonly fullBatches: Turns;
   private readonly report: LaneReport;
   private readonly wakeup = new Wakeup();
   private stopping = false;
@@ -48,6 +55,7 @@ export class LaneWorker {
     view: SourceView,
     outlet: LaneOutlet,
     store: LaneStore,
+    fullBatches: Turns,
   ) {
     this.settings = settings;
     this.dependencies = dependencies;
@@ -55,6 +63,7 @@ export class LaneWorker {
     this.view = view;
     this.outlet = outlet;
     this.store = store;
+    this.fullBatches = fullBatches;
     const { through, starts, sourceTime } = store.state;
     const queues = settings.laneTopics.map((topic, index) => {
       const start = starts.get(partitionName(topic, lane)) ?? { nextOffset: 0, taken: beginning };
@@ -72,13 +81,13 @@ export class LaneWorker {
     settings: SinkSettings,
     dependencies: SinkDependencies,
     lane: number,
-    turns: Turns,
+    { slices, fullBatches }: LaneTurns,
     view: SourceView,
     outlet: LaneOutlet,
     onFault: (cause: unknown) => void,
   ): Promise<LaneWorker> {
-    const store = await LaneStore.open(settings, dependencies, lane, turns, (cause) => onFault(databaseFault(cause)));
-    return new LaneWorker(settings, dependencies, lane, view, outlet, store);
+    const store = await LaneStore.open(settings, dependencies, lane, slices, (cause) => onFault(databaseFault(cause)));
+    return new LaneWorker(settings, dependencies, lane, view, outlet, store, fullBatches);
   }
 
   /** By topic, in the order of the settings. */
@@ -124,16 +133,40 @@ export class LaneWorker {
       while (!this.stopping) {
         // Fetched first, so that merging never waits with half a unit in its hands.
         await this.buffer.prepared();
-        const step = merge.next();
-        this.buffer.drained();
-        if (step.kind !== 'slice') this.buffer.forgetTaken(false);
-        if (step.kind === 'batch') await this.applyBatch(step);
-        else if (step.kind === 'slice') await this.applyLarge(step, merge);
-        else await this.idle(step.reach);
+        if (this.buffer.offsets > this.settings.limits.batchEventsMax) await this.inTurn(merge);
+        else await this.step(merge.next(), merge);
       }
     } catch (error) {
       throw databaseFault(error);
     }
+  }
+
+  /**
+   * What is in the lane's hands lives until it is committed: of all lanes at once, the garbage collector would copy and mark it
+   * over and over. Where a full batch waits, nobody waits for one event of it more than for the others.
+   */
+  private async inTurn(merge: LaneMerge): Promise<void> {
+    await this.fullBatches.take();
+    let after: Step | null = null;
+    try {
+      if (this.stopping) return;
+      await this.buffer.prepared();
+      const step = merge.next();
+      if (step.kind === 'batch') await this.step(step, merge);
+      else after = step;
+    } finally {
+      this.fullBatches.finish();
+    }
+    // A transaction that is not complete may take long, and so may waiting for one.
+    if (after !== null) await this.step(after, merge);
+  }
+
+  private async step(step: Step, merge: LaneMerge): Promise<void> {
+    this.buffer.drained();
+    if (step.kind !== 'slice') this.buffer.forgetTaken(false);
+    if (step.kind === 'batch') await this.applyBatch(step);
+    else if (step.kind === 'slice') await this.applyLarge(step, merge);
+    else await this.idle(step.reach);
   }
 
   /** Gives the domain the reference data as of the lane's position; what comes after it is merged. */

@@ -7,6 +7,8 @@ import { Turns } from './turns.ts';
 
 /** One slice of a large unit is judged while the store writes another; more would only take memory. */
 const slicesAtOnceMax = 2;
+/** It is the same with full batches: one is made of bytes while the store writes another, and the other lanes wait as bytes. */
+const fullBatchesAtOnceMax = 2;
 
 /** The lanes that this process has at the moment, as the subscriber gives and takes them. */
 export class Lanes implements LaneListener {
@@ -15,7 +17,7 @@ export class Lanes implements LaneListener {
   private readonly view: SourceView;
   private readonly outlet: LaneOutlet;
   private readonly onFault: (cause: unknown) => void;
-  private readonly turns = new Turns(slicesAtOnceMax);
+  private readonly turns = { slices: new Turns(slicesAtOnceMax), fullBatches: new Turns(fullBatchesAtOnceMax) };
   private readonly workers = new Map<number, LaneWorker>();
   private closed = false;
 

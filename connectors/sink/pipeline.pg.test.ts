@@ -228,6 +228,37 @@ describe('the sink', () => {
     expect(await outcomes()).toEqual({ 'test.a applied': 1_000 });
   });
 
+  test('of the lanes where a full batch waits two are at work at once, and all come to their turn', async () => {
+    const partitions = 5;
+    topics = new TopicsInMemory(partitions);
+    let now = 0;
+    let most = 0;
+    let haveTwo = (): void => {};
+    const two = new Promise<void>((resolve) => {
+      haveTwo = resolve;
+    });
+    const bench = benchOf(topics, pool, (domain) => {
+      domain.beforeApply = async (client) => {
+        now += 1;
+        most = Math.max(most, now);
+        if (now === 2) haveTwo();
+        await two;
+        await client.query('SELECT');
+        now -= 1;
+      };
+    });
+    for (let lane = 0; lane < partitions; lane += 1) {
+      for (let unit = 0; unit < 4; unit += 1) {
+        const keys = Array.from({ length: 3 }, (_, index) => a(lane, `${lane} ${unit} ${index}`));
+        topics.commit(keys);
+      }
+    }
+    start(bench, { partitions, limits: { ...settings.limits, batchEventsMax: 2 } });
+    await applied(partitions * 4 * 3);
+    expect(most).toBe(2);
+    expect(await outcomes()).toEqual({ 'test.a applied': partitions * 4 * 3 });
+  });
+
   test('a record that can not be read becomes a dead letter once, and its partition goes on', async () => {
     const bench = benchOf(topics, pool);
     const first = start(bench);

@@ -52,6 +52,11 @@ export class TopicsInMemory {
   private readonly readers = new Set<Reader>();
   private readonly written = new Map<string, number>();
   private lsn = 0;
+  private readonly partitions: number;
+
+  constructor(partitions = settings.partitions) {
+    this.partitions = partitions;
+  }
 
   /** One source transaction with its progress record; answers with its LSN. */
   commit(entries: readonly Entry[], { complete = true, lsn = this.lsn + 10 } = {}): number {
@@ -86,7 +91,7 @@ export class TopicsInMemory {
     let reader: Reader | null = null;
     return {
       start: async (listener: LaneListener) => {
-        const lanes = Array.from({ length: settings.partitions }, (_, lane) => lane);
+        const lanes = Array.from({ length: this.partitions }, (_, lane) => lane);
         const starts = await listener.assigned(lanes);
         const positions = new Map(
           lanes.flatMap((lane) =>
