@@ -253,7 +253,11 @@ describe('the public contract', () => {
       ['registration', 'inbox.receipt'],
       ['metering', 'metering.receipt_inbox'],
     ] as const)
-      expect(await count(rig[side], `SELECT count(*) FROM ${table} WHERE through_lsn > 0`), table).toBe(4);
+      await until(
+        `each lane has a receipt in ${table}`,
+        () => count(rig[side], `SELECT count(*) FROM ${table} WHERE through_lsn > 0`),
+        (lanes) => lanes === 4,
+      );
   });
 
   test('has these documents and exit codes on the command line', async () => {

@@ -58,6 +58,13 @@ describe('what became of it', () => {
       () => rig.command('receipts', '--unacknowledged-for', '0s', '--json'),
       ({ status }) => status === 0,
     );
+    // As long as the tables are loaded, it is for that.
+    await until(
+      'what waits is held for a participant',
+      async () =>
+        (await rig.metering.query<{ rule_codes: readonly string[] }>('SELECT rule_codes FROM metering.held')).rows,
+      ([row, ...others]) => others.length === 0 && row?.rule_codes.join() === 'PARTICIPANT_UNKNOWN',
+    );
     await until(
       'the rejection is in the inbox',
       () => count(registration, 'SELECT count(*) FROM inbox.rejection'),

@@ -42,7 +42,7 @@ export async function evolveMirrors(
       const { name, publication } = settings.registration;
       const routes = [mirrorRoute(mirror.topic, registered)];
       for (const one of await readRewrittenAgain(client, { name, publication, routes }))
-        log.info(one, tellRewritten(one));
+        log.warn(one, tellRewritten(one));
       // Before the table is read: one that is altered meanwhile has a shape that is not settled.
       const columns = await readColumns(client, mirror.schema, mirror.table);
       found.set(mirror.topic, await evolution.follow(mirror, registered));

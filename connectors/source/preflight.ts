@@ -4,6 +4,7 @@ import { maskDigits } from '../../runtime/mask.ts';
 import type { SourceSettings, TableRoute } from './contract.ts';
 import { readGivenUp, tellGivenUp } from './last-resort.ts';
 import { lackingIdentities, type LackingIdentity } from './key-judgement.ts';
+import { moneyFindings } from './money-decimals.ts';
 import { neededColumns, routeColumns, tableName } from './route-columns.ts';
 import type { ParkedTables } from './parked-tables.ts';
 import { hasPublished, publishedTables, publishesInPart } from './setup.ts';
@@ -181,6 +182,7 @@ async function tableFindings(client: pg.Client, settings: SourceSettings): Promi
         ...shapeFindings(route, table),
         ...identityFindings(lackingIdentities(route, table, await readLeaves(client, table))),
         ...(await privilegeFindings(client, route)),
+        ...(await moneyFindings(client, route, table)),
       );
     }
   }
@@ -256,6 +258,7 @@ export async function findingsOfTables(
   for (const route of settings.routes) {
     const table = await readTable(client, route.schema, route.table);
     if (table === null) continue;
+    findings.push(...(await moneyFindings(client, route, table)));
     const leaves = await readLeaves(client, table);
     const code = parked[tableName(route)]?.code;
     // Where the table is parked for it, that is told already; which partition it is, is not.

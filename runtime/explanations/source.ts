@@ -275,8 +275,16 @@ export const sourceExplanations: readonly Explanation[] = [
     code: 'REPLICA_IDENTITY',
     title: 'The replica identity does not hold what a delete must say',
     meaning:
-      'A delete carries only the replica identity, and without these columns its topic and key are not known. A table whose identity is altered while the source runs is parked; so is one of which a partition, made meanwhile, has sent such a change. A partition that has sent none yet is only told.',
+      'A delete carries only the replica identity, and without these columns its topic and key are not known. A table whose identity is altered while the source runs is parked; so is one of which a partition, made meanwhile, has sent such a change. A partition that has sent none yet is only told. An old row of a partitioned table of which everything but the key is NULL looks as if its partition had sent the key alone, and parks the table, too: then nothing is wrong with the identity, and `concord resume` is enough.',
     remedy:
       'Run `concord init`, or ALTER TABLE … REPLICA IDENTITY FULL. If the table is parked, run `concord resume` with it, which also reads all of it again; rows that were deleted meanwhile are then found, and deleted in the store, by `concord reconcile --table … --repair`.',
+  },
+  {
+    code: 'MONEY_DECIMALS',
+    title: 'Amounts of a column would travel as others',
+    meaning:
+      'The column is of the type `money`, whose values are whole numbers; only the setting `lc_monetary` says how many of their digits are decimals. They are read with two, whatever the database has: 1000 yen would travel as $10.00. In a store with the same `lc_monetary` they show as they were.',
+    remedy:
+      'Make the column `numeric`, as the message says; if the table is mirrored already, it is parked by that, and the message of the table says how it goes on.',
   },
 ];

@@ -137,6 +137,7 @@ export const typeCases: readonly TypeCase[] = [
     type: 'money',
     edges: ['-92233720368547758.08', '92233720368547758.07', '$1,234.50'],
     arbitrary: fc.integer().map((n) => String(n / 100)),
+    note: 'in the locale C, with two decimals; where `lc_monetary` has another number of them, it is told (`MONEY_DECIMALS`)',
   },
   { type: 'text', edges: ['', ' ', 'NULL', '\\N', 'tab\tnew\nline\r\\', '€ 𝄞 \u0301', null], arbitrary: text },
   { type: 'character varying(20)', edges: ['', 'ä'.repeat(20)], arbitrary: short(20) },

@@ -127,7 +127,8 @@ const circumstances: fc.Arbitrary<Circumstances> = fc
     },
   }));
 
-describe('the judge', () => {
+// Thousands of records, on a machine that may do much else.
+describe('the judge', { timeout: 120_000 }, () => {
   it('never throws, tells only codes of the failing stage, and shows no MPAN, whatever the record holds', () => {
     fc.assert(
       fc.property(subject, circumstances, (record, about) => {
