@@ -100,13 +100,21 @@ export function printReport(report: ReconcileReport): void {
 }
 
 /** What a run since another has looked at, and what it has not. */
-function printSince({ since = null, wholeBecause }: ReconcileReport): void {
+function printSince({ since = null, wholeBecause, everyPageBecause }: ReconcileReport): void {
   if (wholeBecause !== undefined) print(`Everything was compared, because ${wholeBecause}.`);
   if (since === null) return;
-  print(
-    `Since run ${since.run} (${since.at}, LSN ${since.lsn}), which passed: ${count(since.looked, 'row')} looked at, those written on either side since then, by whomever.`,
-  );
-  print('The rest has the same keys on both sides and was not written since; its content was not read again.');
+  const base = `Since run ${since.run} (${since.at}, LSN ${since.lsn}), which passed`;
+  const { pages = null, looked } = since;
+  if (pages === null) {
+    print(`${base}: ${count(looked, 'row')} looked at, those written on either side since then, by whomever.`);
+    print('The rest has the same keys on both sides and was not written since; its content was not read again.');
+  } else {
+    print(
+      `${base}: ${pages.read.toLocaleString('en-GB')} of ${count(pages.of, 'page')} read, all that were written on either side since then, by whomever; of the others the digests of rows are known.`,
+    );
+    if (looked > 0) print(`Where the digests differ, ${count(looked, 'row')} looked at one by one.`);
+  }
+  if (everyPageBecause !== undefined) print(`Every page was read, because ${everyPageBecause}.`);
 }
 
 function printEquations({ tables, events, closes }: ReconcileReport): void {

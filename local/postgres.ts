@@ -126,6 +126,8 @@ function settings(port: number): string[] {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     wal_level: 'logical',
+    // For `concord reconcile --since`, which then reads only the pages that were written.
+    summarize_wal: 'on',
     max_connections: '100',
     max_replication_slots: '20',
     max_wal_senders: '20',

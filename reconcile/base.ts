@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { formatLsn } from '../avro/position.ts';
-import { type DatabaseSettings, withDatabase } from '../runtime/postgres.ts';
-import { applicationName } from './sessions.ts';
 import type { ReconciledTable } from './tables.ts';
 import { parseSnapshot } from './visibility.ts';
 
@@ -55,18 +53,16 @@ export function shapeOf(tables: readonly ReconciledTable[], ...settings: readonl
 }
 
 /** The newest run over everything that passed and can be a base. */
-export async function readBase(metering: DatabaseSettings, source: string): Promise<ChosenBase | null> {
-  return withDatabase(metering, applicationName, async (client) => {
-    const { rows } = await client.query<{ run_id: number; lsn: string; at: Date; base: Base }>(
-      `SELECT run_id::int AS run_id, lsn::text AS lsn, at, base FROM metering.reconcile_run
-       WHERE source = $1 AND verdict = 'agree' AND scope <> 'table' AND base IS NOT NULL AND (document ->> 'closes')::boolean
-       ORDER BY run_id DESC LIMIT 1`,
-      [source],
-    );
-    const [row] = rows;
-    if (row === undefined) return null;
-    return { ...row.base, runId: row.run_id, lsn: formatLsn(Number(row.lsn)), at: row.at.toISOString() };
-  });
+export async function readBase(metering: pg.Client, source: string): Promise<ChosenBase | null> {
+  const { rows } = await metering.query<{ run_id: number; lsn: string; at: Date; base: Base }>(
+    `SELECT run_id::int AS run_id, lsn::text AS lsn, at, base FROM metering.reconcile_run
+     WHERE source = $1 AND verdict = 'agree' AND scope <> 'table' AND base IS NOT NULL AND (document ->> 'closes')::boolean
+     ORDER BY run_id DESC LIMIT 1`,
+    [source],
+  );
+  const [row] = rows;
+  if (row === undefined) return null;
+  return { ...row.base, runId: row.run_id, lsn: formatLsn(Number(row.lsn)), at: row.at.toISOString() };
 }
 
 /** Why there can be no run since the base; null when there can. */

@@ -1,6 +1,7 @@
 import { formatLsn } from '../avro/position.ts';
 import { type DatabaseSettings, withDatabase } from '../runtime/postgres.ts';
 import type { RunScope } from './history.ts';
+import { keepPages } from './kept-pages.ts';
 import type { Proof } from './reconcile.ts';
 import { applicationName } from './sessions.ts';
 
@@ -40,6 +41,7 @@ export async function keepRun(
          WHERE (known.generation, known.lsn) < (excluded.generation, excluded.lsn)`,
       [source, generation, report.point.at, rows[0]?.run_id, [...verified.keys()], [...verified.values()]],
     );
+    for (const pages of proof.pages) await keepPages(client, source, Number(rows[0]?.run_id), pages);
     await client.query('COMMIT');
     return Number(rows[0]?.run_id);
   });

@@ -1,4 +1,5 @@
 import { formatLsn } from '../avro/position.ts';
+import { quoteTable } from '../connectors/source/sql.ts';
 import type { RegistrationMapping } from '../connectors/registration/routes.ts';
 import { Fault } from '../runtime/fault.ts';
 import { databaseFault, type DatabaseSettings } from '../runtime/postgres.ts';
@@ -13,11 +14,14 @@ import { type Circumstances, examine, type SourceProgress } from './evidence.ts'
 import { type Point, takePoint, waitForLanes } from './point.ts';
 import type { Difference, EventsBalance } from './report.ts';
 import { type BothSides, rowsOfKeys } from './rows.ts';
-import { newBuckets, scanSource, scanStore } from './scan.ts';
+import { newBuckets, scanSource, scanStore, type TableScan } from './scan.ts';
+import type { PagesToKeep } from './kept-pages.ts';
+import type { BothPages, SidePages } from './side-pages.ts';
 import { SnapshotSessions } from './sessions.ts';
 import { readColumnTypes, SourceSide } from './source-side.ts';
 import { StoreSide } from './store-side.ts';
 import { type MirroredSchemas, type ReconciledTable, reconciledTables } from './tables.ts';
+import { parseSnapshot } from './visibility.ts';
 
 export interface ReconcileSettings {
   /** The registration source's name. */
@@ -87,24 +91,35 @@ export class PointView {
     this.#stores = sources.map(({ table }) => this.#storeSide(table, null));
   }
 
-  /** `since`: what an earlier run left. */
-  async compareAll(since: Base | null): Promise<ComparedAll> {
+  /**
+   * `since`: what an earlier run left. `pages`: where both servers tell which pages were written; those tables are compared
+   * as in a run over everything, whose digests are known of pages that nobody has written.
+   */
+  async compareAll(since: Base | null, pages: BothPages | null): Promise<ComparedAll> {
     const { tell } = this.#dependencies;
     const buckets: Buckets[] = this.#sources.map(({ table }) => newBuckets(table.laneKey === null, true));
     // The source is read while the store comes to the point.
-    await together(this.#scanSource(buckets, since), this.#waitForStore());
+    let every: string | null = null;
+    const readSource = async (): Promise<void> => {
+      every = pages === null ? null : await this.#planSource(pages.source, since === null);
+      await this.#scanSource(buckets, since, pages?.source ?? null);
+    };
+    await together(readSource(), this.#waitForStore());
     // Kafka answers while the databases read.
     const events = this.#dependencies.events();
     events.catch(() => {});
     return this.#onStore(async (sessions) => {
-      await this.#scanStore(sessions, buckets, since);
-      await this.#scanMore(sessions, buckets, since);
+      if (pages !== null) every = (await this.#planStore(sessions, pages.store, since === null)) ?? every;
+      await this.#scanStore(sessions, buckets, since, pages);
+      const isPaged = this.#sources.map(({ table }) => pages !== null && pages.source.rangesOf(table.entity) !== null);
+      const again = await this.#scanMore(sessions, buckets, since);
       const compared: Compared[] = [];
       for (const [index, { table }] of this.#sources.entries()) {
         const ofTable = buckets[index];
         if (ofTable === undefined) continue;
         tell(`comparing ${table.entity}`);
-        compared.push(await this.#compareOne(this.#both(index, sessions), ofTable, since !== null));
+        const isSince = since !== null && (isPaged[index] === false || again.has(index));
+        compared.push(await this.#compareOne(this.#both(index, sessions), ofTable, isSince));
       }
       const { sessions: source, lsn } = this.#point;
       const base = {
@@ -118,25 +133,63 @@ export class PointView {
         events,
         lsn,
         base,
+        pages: pages === null ? null : pagesRead(pages, every),
+        keep: pages === null ? [] : [pages.source.toKeep(), pages.store.toKeep()].filter((one) => one !== null),
         point: { snapshot: source.snapshot, lsn: formatLsn(lsn), at: source.at.toISOString() },
       };
     });
   }
 
-  /** The tables whose digests are not the same, again, in buckets. */
-  async #scanMore(sessions: SnapshotSessions, buckets: Buckets[], since: Base | null): Promise<void> {
+  async #planSource(pages: SidePages, isWhole: boolean): Promise<string | null> {
+    const { sessions, seen } = this.#point;
+    const client = sessions.first;
+    const tables = [];
+    for (const side of this.#sources) {
+      const sql = side.reference();
+      const { rows } = sql === null ? { rows: [] } : await client.query<{ reference: string | null }>(sql);
+      const meaning = [side.rangeDigests(), rows[0]?.reference ?? null];
+      tables.push({ entity: side.table.entity, name: quoteTable(side.table.route), meaning });
+    }
+    return pages.plan({ client, xmin: seen.xmin, generation: seen.generation }, tables, isWhole);
+  }
+
+  async #planStore(sessions: SnapshotSessions, pages: SidePages, isWhole: boolean): Promise<string | null> {
+    const client = sessions.first;
+    // No file becomes another while its pages are read.
+    const names = this.#stores.map(({ table }) => table.current).join(', ');
+    for (const one of sessions.clients) await one.query(`LOCK TABLE ${names} IN ACCESS SHARE MODE`);
+    // A row of a source that is not known is ours as long as that source is not.
+    const { rows } = await client.query<{ sources: string | null }>(
+      `SELECT string_agg(DISTINCT source, ' ') AS sources FROM metering.applied_position`,
+    );
+    const tables = this.#stores.map(({ table }) => ({
+      entity: table.entity,
+      name: table.current,
+      meaning: [this.#storeSide(table, null).meaning, this.#settings.source, rows[0]?.sources ?? null],
+    }));
+    const { generation } = this.#point.seen;
+    return pages.plan({ client, xmin: parseSnapshot(sessions.snapshot, 0).xmin, generation }, tables, isWhole);
+  }
+
+  /** The tables whose digests are not the same, again, in buckets. Answers with which. */
+  async #scanMore(sessions: SnapshotSessions, buckets: Buckets[], since: Base | null): Promise<ReadonlySet<number>> {
     const more = buckets.map((one, index) =>
       one.different.length === 0 ? null : newBuckets(this.#sources[index]?.table.laneKey === null, false),
     );
-    if (more.every((one) => one === null)) return;
-    await together(this.#scanSource(more, since), this.#scanStore(sessions, more, since));
+    const again = new Set(more.flatMap((one, index) => (one === null ? [] : [index])));
+    if (again.size === 0) return again;
+    await together(this.#scanSource(more, since, null), this.#scanStore(sessions, more, since, null));
     for (const [index, one] of more.entries()) if (one !== null) buckets[index] = one;
+    return again;
   }
 
-  async #scanSource(buckets: readonly (Buckets | null)[], since: Base | null): Promise<void> {
+  async #scanSource(buckets: readonly (Buckets | null)[], since: Base | null, pages: SidePages | null): Promise<void> {
     const { tell } = this.#dependencies;
-    const sides = paired(this.#sources, buckets);
-    await scanSource(this.#point.sessions.clients, sides, since?.source.xmin ?? null, (done, of) =>
+    const sides = paired(this.#sources, buckets, ({ table }, own) => {
+      const ranges = pages?.rangesOf(table.entity) ?? null;
+      return { buckets: own, since: ranges === null ? (since?.source.xmin ?? null) : null, ranges };
+    });
+    await scanSource(this.#point.sessions.clients, sides, (done, of) =>
       tell(`reading the registration database: ${done} of ${of} parts`),
     );
   }
@@ -145,12 +198,19 @@ export class PointView {
     sessions: SnapshotSessions,
     buckets: readonly (Buckets | null)[],
     since: Base | null,
+    pages: BothPages | null,
   ): Promise<void> {
     const { tell } = this.#dependencies;
-    const stores = this.#sources.map(({ table }) => this.#storeSide(table, since?.store.xmin ?? null));
-    await scanStore(sessions.clients, paired(stores, buckets), (done, of) =>
-      tell(`reading the metering store: ${done} of ${of} parts`),
+    // What the source told by its rows can not be compared with what the store tells by keys.
+    const isPaged = ({ entity }: ReconciledTable): boolean => pages !== null && pages.source.rangesOf(entity) !== null;
+    const stores = this.#sources.map(({ table }) =>
+      this.#storeSide(table, isPaged(table) ? null : (since?.store.xmin ?? null)),
     );
+    const sides = paired(stores, buckets, ({ table }, own) => {
+      const ranges = isPaged(table) ? (pages?.store.rangesOf(table.entity) ?? null) : null;
+      return { buckets: own, since: null, ranges };
+    });
+    await scanStore(sessions.clients, sides, (done, of) => tell(`reading the metering store: ${done} of ${of} parts`));
   }
 
   /** Looks at some rows only. Those that are on neither side are in agreement. */
@@ -250,6 +310,14 @@ export interface ComparedAll {
   readonly point: { readonly snapshot: string; readonly lsn: string; readonly at: string };
   readonly lsn: number;
   readonly base: Base;
+  /** Null where pages tell nothing. `every`: why nothing was known of them. */
+  readonly pages: { readonly read: number; readonly of: number; readonly every: string | null } | null;
+  readonly keep: readonly PagesToKeep[];
+}
+
+function pagesRead({ source, store }: BothPages, every: string | null): ComparedAll['pages'] {
+  const [there, here] = [source.pages, store.pages];
+  return { read: there.read + here.read, of: there.of + here.of, every };
 }
 
 /** What a run compares, and what is ours: a later run since it must mean the same. */
@@ -354,11 +422,15 @@ async function refusedOf(
   };
 }
 
-function paired<S>(sides: readonly S[], buckets: readonly (Buckets | null)[]): ReadonlyMap<S, Buckets> {
+function paired<S>(
+  sides: readonly S[],
+  buckets: readonly (Buckets | null)[],
+  scanOf: (side: S, buckets: Buckets) => TableScan,
+): ReadonlyMap<S, TableScan> {
   return new Map(
     sides.flatMap((side, index) => {
       const own = buckets[index];
-      return own === undefined || own === null ? [] : [[side, own] as const];
+      return own === undefined || own === null ? [] : [[side, scanOf(side, own)] as const];
     }),
   );
 }

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { formatLsn } from '../avro/position.ts';
 import { monotonicMs } from '../runtime/clock.ts';
 import { withDatabase } from '../runtime/postgres.ts';
@@ -14,6 +15,8 @@ import {
 } from './point-view.ts';
 import type { Difference, ReconcileReport, TableReport } from './report.ts';
 import { applicationName } from './sessions.ts';
+import type { PagesToKeep } from './kept-pages.ts';
+import { openPages } from './side-pages.ts';
 import { type ReconciledTable, reconciledTables } from './tables.ts';
 import { closes, countRow } from './tally.ts';
 
@@ -28,6 +31,8 @@ export interface Proof {
   readonly open: readonly OpenTable[];
   /** What a later run since this one must know. */
   readonly base: Base;
+  /** Digests of pages, for the same. */
+  readonly pages: readonly PagesToKeep[];
 }
 
 export interface OpenTable {
@@ -41,15 +46,49 @@ const looksMax = 5;
 /** Compares both sides at one point, while both keep changing. */
 export async function reconcile(settings: ReconcileSettings, dependencies: ReconcileDependencies): Promise<Proof> {
   const startedAt = monotonicMs();
+  const progress = dependencies.progress();
+  progress.catch(() => {});
+  return withDatabase(settings.metering, applicationName, (metering) =>
+    withDatabase(settings.registration, applicationName, async (registration) =>
+      compare(settings, dependencies, { metering, registration, progress, startedAt }),
+    ),
+  );
+}
+
+/** What a run begins with. The sessions see what is committed, not a snapshot. */
+interface Beginning {
+  readonly metering: pg.Client;
+  readonly registration: pg.Client;
+  readonly progress: Promise<SourceProgress>;
+  readonly startedAt: number;
+}
+
+async function compare(
+  settings: ReconcileSettings,
+  dependencies: ReconcileDependencies,
+  { metering, registration, progress: reading, startedAt }: Beginning,
+): Promise<Proof> {
   const tables = reconciledTables(settings.source, settings.mapping, settings.mirrors).filter(
     ({ entity }) => settings.only === null || settings.only === entity,
   );
-  const progress = await dependencies.progress();
-  const { base, because } = settings.since ? await chooseBase(settings, progress) : { base: null, because: null };
-  const at = await onPoint(settings, dependencies, tables, progress, (view) => view.compareAll(base));
+  const { source, patienceMs } = settings;
+  const { signal } = dependencies;
+  // What is kept is kept of all tables.
+  const pages =
+    settings.only === null
+      ? await openPages({ source, metering, registration, patienceMs, ...(signal && { signal }) })
+      : 'only one table was compared';
+  const progress = await reading;
+  const { base, because } = settings.since
+    ? await chooseBase(settings, progress, metering, registration)
+    : { base: null, because: null };
+  const at = await onPoint(settings, dependencies, tables, progress, (view) =>
+    view.compareAll(base, typeof pages === 'string' ? null : pages),
+  );
   const lookedAgain = await lookAgain(settings, dependencies, at.compared, progress);
   const events = await at.events;
   const reports = at.compared.map(reportOf);
+  const everyPage = typeof pages === 'string' ? pages : (at.pages?.every ?? null);
   const isAgreeing = reports.every(({ unexplained }) => unexplained === 0);
   const report: ReconcileReport = {
     verdict: isAgreeing ? 'agree' : 'differ',
@@ -77,7 +116,9 @@ export async function reconcile(settings: ReconcileSettings, dependencies: Recon
             lsn: base.lsn,
             at: base.at,
             looked: at.compared.reduce((sum, { looked }) => sum + looked, 0),
+            pages: at.pages === null ? null : { read: at.pages.read, of: at.pages.of },
           },
+    ...(base !== null && everyPage !== null ? { everyPageBecause: everyPage } : {}),
     ...(because === null ? {} : { wholeBecause: because }),
   };
   const verified = new Map(
@@ -89,20 +130,19 @@ export async function reconcile(settings: ReconcileSettings, dependencies: Recon
     table,
     findings: unexplained.map(({ finding }) => finding),
   }));
-  return { report, lsn: at.lsn, generation: progress.generation, verified, open, base: at.base };
+  return { report, lsn: at.lsn, generation: progress.generation, verified, open, base: at.base, pages: at.keep };
 }
 
 /** The last run that passed, or why everything must be compared. */
 async function chooseBase(
   settings: ReconcileSettings,
   { generation }: SourceProgress,
+  metering: pg.Client,
+  registration: pg.Client,
 ): Promise<{ readonly base: ChosenBase | null; readonly because: string | null }> {
-  const base = await readBase(settings.metering, settings.source);
+  const base = await readBase(metering, settings.source);
   if (base === null) return { base, because: 'no run over all tables has passed yet' };
-  const [source, store] = await Promise.all([
-    withDatabase(settings.registration, applicationName, readMark),
-    withDatabase(settings.metering, applicationName, readMark),
-  ]);
+  const [source, store] = await Promise.all([readMark(registration), readMark(metering)]);
   const because = refusalOf(base, { generation, source, store, shape: shapeOfRun(settings) });
   return { base: because === null ? base : null, because };
 }

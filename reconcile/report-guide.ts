@@ -40,6 +40,11 @@ Made by \`concord document\`. The columns of the terminal, the page and the CSV 
 \`closes\` is true: the rows of each side = agreeing + explained + unexplained. A row that both sides have is counted once in \`agreeing\`,
 \`explained\` and \`unexplained\`.
 
+With \`--since\`, \`since\` names the run since which it compared, \`since.pages\` tells how many pages of all were read because somebody
+had written them, and \`since.looked\` how many rows were looked at one by one. \`everyPageBecause\` says why every page had to be read. To
+read only what was written, both servers need PostgreSQL 17 or newer with \`ALTER SYSTEM SET summarize_wal = on\`, and Concord's user on each of
+them \`GRANT pg_checkpoint\`: such a run asks for a checkpoint on both.
+
 ## Rightly different: the keys of \`explained\`
 
 ${table('key', explanations)}

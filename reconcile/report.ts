@@ -19,7 +19,16 @@ export interface ReconcileReport {
   readonly lookedAgain: number;
   readonly version: string;
   /** The run since which this one compared, and how many rows it looked at one by one; null for a run over everything. */
-  readonly since?: { readonly run: number; readonly lsn: string; readonly at: string; readonly looked: number } | null;
+  readonly since?: {
+    readonly run: number;
+    readonly lsn: string;
+    readonly at: string;
+    readonly looked: number;
+    /** Pages of both sides' tables that were read because they were written since; null where all were. */
+    readonly pages?: { readonly read: number; readonly of: number } | null;
+  } | null;
+  /** Why it passed over every page. */
+  readonly everyPageBecause?: string;
   /** Why everything was compared although only what has changed was asked for. */
   readonly wholeBecause?: string;
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { quoteTable } from '../connectors/source/sql.ts';
 import { addDigest, Buckets, takeDigest } from './digests.ts';
+import { type RangeDigests, rangesPerPart } from './range-digests.ts';
 import { shareOut } from './sessions.ts';
 import { type Pages, partsOf, type SourceSide } from './source-side.ts';
 import type { StoreSide } from './store-side.ts';
@@ -23,34 +24,55 @@ interface Row {
 interface Task {
   readonly buckets: Buckets;
   readonly sql: string;
+  readonly values?: readonly unknown[];
   readonly take: (buckets: Buckets, row: Row) => void;
+}
+
+/** What is to be read of one table on one side. */
+export interface TableScan {
+  readonly buckets: Buckets;
+  /** Of the keys alone, with those of the rows that were written since that transaction id; null for the digests of rows. */
+  readonly since: number | null;
+  /** Range by range of its pages, as far as they are not known; null for all of it. */
+  readonly ranges: RangeDigests | null;
 }
 
 /** Reads the digests of all tables of the registration database. */
 export async function scanSource(
   clients: readonly pg.Client[],
-  sides: ReadonlyMap<SourceSide, Buckets>,
-  since: number | null,
+  sides: ReadonlyMap<SourceSide, TableScan>,
   tell: (done: number, of: number) => void,
 ): Promise<void> {
   const tasks: Task[] = [];
-  for (const [side, buckets] of sides) {
+  for (const [side, { buckets, since, ranges }] of sides) {
+    if (ranges !== null) {
+      tasks.push(...rangeTasks(buckets, ranges, side.rangeDigests()));
+      continue;
+    }
     for (const pages of await parts(clients, quoteTable(side.table.route))) {
       tasks.push({ buckets, sql: side.digests(buckets.size, pages, since), take: takeSource });
     }
   }
   await run(clients, tasks, tell);
+  for (const { buckets, ranges } of sides.values()) {
+    if (ranges === null) continue;
+    const { digest, notOurs } = ranges.total;
+    const bucket = buckets.at(0);
+    addDigest(bucket.source, digest);
+    bucket.notOurs += notOurs;
+  }
 }
 
 /** Reads the digests of what the store had at the point. */
 export async function scanStore(
   clients: readonly pg.Client[],
-  sides: ReadonlyMap<StoreSide, Buckets>,
+  sides: ReadonlyMap<StoreSide, TableScan>,
   tell: (done: number, of: number) => void,
 ): Promise<void> {
   const tasks: Task[] = [];
-  for (const [side, buckets] of sides) {
-    for (const pages of await parts(clients, side.current)) {
+  for (const [side, { buckets, ranges }] of sides) {
+    if (ranges !== null) tasks.push(...rangeTasks(buckets, ranges, side.rangeDigests()));
+    for (const pages of ranges === null ? await parts(clients, side.current) : []) {
       tasks.push({ buckets, sql: side.currentDigests(buckets.size, pages), take: takeVersions });
     }
     tasks.push({ buckets, sql: side.pastDigests(buckets.size), take: takeVersions });
@@ -59,6 +81,29 @@ export async function scanStore(
     tasks.push({ buckets, sql: side.troubleHorizon(), take: (of, row) => of.sees(textOrNull(row, 'lsn')) });
   }
   await run(clients, tasks, tell);
+  for (const { buckets, ranges } of sides.values()) {
+    if (ranges === null) continue;
+    const { digest } = ranges.total;
+    const bucket = buckets.at(0);
+    addDigest(bucket.store, digest);
+    bucket.versions += Number(digest[0]);
+  }
+}
+
+function rangeTasks(buckets: Buckets, ranges: RangeDigests, sql: string): readonly Task[] {
+  const take = (of: Buckets, row: Row): void => {
+    ranges.take(Number(row['range']), {
+      digest: [text(row, 'rows'), text(row, 'xor'), text(row, 'sum')],
+      notOurs: Number(row['not_ours'] ?? 0),
+      unseen: Number(row['unseen'] ?? 0),
+    });
+    of.sees(textOrNull(row, 'later'));
+  };
+  const { missing } = ranges;
+  return Array.from({ length: Math.ceil(missing.length / rangesPerPart) }, (_, at) => {
+    const from = at * rangesPerPart;
+    return { buckets, sql, values: [missing.slice(from, from + rangesPerPart)], take };
+  });
 }
 
 async function parts(clients: readonly pg.Client[], name: string): Promise<readonly (Pages | null)[]> {
@@ -73,8 +118,8 @@ async function run(
 ): Promise<void> {
   let done = 0;
   tell(done, tasks.length);
-  await shareOut(clients, tasks, async (client, { buckets, sql, take }) => {
-    const { rows } = await client.query<Row>(sql);
+  await shareOut(clients, tasks, async (client, { buckets, sql, values = [], take }) => {
+    const { rows } = await client.query<Row>(sql, [...values]);
     for (const row of rows) {
       take(buckets, row);
       for (const key of row.fresh ?? []) buckets.fresh.add(key);

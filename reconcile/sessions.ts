@@ -103,21 +103,26 @@ export class SnapshotSessions {
       lock.length === 0
         ? ''
         : `; SET LOCAL lock_timeout = ${lockTimeoutMs}; LOCK TABLE ${lock.join(', ')} IN ACCESS SHARE MODE`;
+    const open = async (): Promise<pg.Client> => {
+      const client = await openSession(database);
+      clients.push(client);
+      return client;
+    };
+    const others: Promise<pg.Client>[] = [];
     try {
-      const first = await openSession(database);
-      clients.push(first);
+      const first = await open();
       await cut.knows(first);
+      others.push(...Array.from({ length: count - 1 }, open));
       await first.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY${locks}`);
       const { rows } = await first.query<{ snapshot: string; id: string; at: Date }>(
         'SELECT pg_current_snapshot()::text AS snapshot, pg_export_snapshot() AS id, clock_timestamp() AS at',
       );
       const [row] = rows;
       if (row === undefined) throw new RangeError('the server told no snapshot');
-      while (clients.length < count) {
-        const client = await openSession(database);
-        clients.push(client);
-        await cut.knows(client);
-        await client.query(
+      for (const opened of await Promise.allSettled(others)) {
+        if (opened.status === 'rejected') throw opened.reason;
+        await cut.knows(opened.value);
+        await opened.value.query(
           `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '${row.id}'${locks}`,
         );
       }
@@ -125,6 +130,7 @@ export class SnapshotSessions {
       return new SnapshotSessions(cut, watch, clients, row.snapshot, row.at);
     } catch (error) {
       watch.stop();
+      await Promise.allSettled(others);
       await Promise.all([endAll(clients), cut.over()]);
       throw databaseFault(error);
     }

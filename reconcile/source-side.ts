@@ -15,6 +15,7 @@ import {
   sourceItems,
   textsSql,
 } from './canonical.ts';
+import { pagesPerRange } from './range-digests.ts';
 import type { ReconciledTable } from './tables.ts';
 
 /** Which appointments are not this side's: of a metering service that is known, and that it does not play. */
@@ -33,23 +34,30 @@ export interface Pages {
   readonly to: number | null;
 }
 
+/** Of a query beside it: a range of pages for each of `r.n`. */
+export const pagesOfRange = 'range';
+
 /** The SQL that reads one table of the registration database. */
 export class SourceSide {
   readonly table: ReconciledTable;
   readonly #types: ColumnTypes;
   readonly #notOurs: string;
+  /** The participants that rows are not ours by, as the source knows them. */
+  readonly #reference: string | null;
 
   constructor(table: ReconciledTable, types: ColumnTypes, notOurs: NotOurs) {
     this.table = table;
     this.#types = types;
-    this.#notOurs = table.entity === 'appointment' && table.laneKey !== null ? this.#notOursSql(notOurs) : 'false';
+    const isJudged = table.entity === 'appointment' && table.laneKey !== null;
+    this.#reference = isJudged ? referenceSql(notOurs) : null;
+    this.#notOurs = isJudged ? this.#notOursSql(notOurs) : 'false';
   }
 
   /**
    * bucket, rows that are ours, their digests by xor and by sum, rows that are not ours. With `since`, the digests are of
    * keys alone, and the keys are told of rows that were written since then.
    */
-  digests(buckets: number, pages: Pages | null, since: number | null = null): string {
+  digests(buckets: number, pages: Pages | typeof pagesOfRange | null, since: number | null = null): string {
     const digest = since === null ? digestSql(this.table, this.#items) : keyHashSql(this.#key);
     const fresh = since === null ? '' : `, ${freshSql}`;
     const told = since === null ? '' : `, ${this.#key} AS key, ${isFreshSql('s', since)} AS fresh`;
@@ -58,6 +66,18 @@ export class SourceSide {
       FROM (SELECT ${bucketSql(this.#key, buckets)} AS bucket,
               ${this.#notOurs === 'false' ? digest : `CASE WHEN NOT ${this.#notOurs} THEN ${digest} END`} AS h${told}
             FROM ${quoteTable(this.table.route)} s WHERE ${pagesSql('s', pages)} ${onceSql}) d ${grouped}`;
+  }
+
+  /** range, and the digests of the rows on its pages: of some ranges (`$1`). */
+  rangeDigests(): string {
+    return eachRangeSql(this.digests(1, pagesOfRange));
+  }
+
+  /** One text, which is another when the same rows have other digests than before; null where the SQL itself tells. */
+  reference(): string | null {
+    return this.#reference === null
+      ? null
+      : `SELECT string_agg(DISTINCT mpid, ' ') AS reference FROM (${this.#reference}) p(mpid)`;
   }
 
   /** key, digest, not ours: of the rows in some buckets (`$1`), in the order of keys. */
@@ -102,19 +122,26 @@ export class SourceSide {
     return `${this.#key} = ANY ($1::text[])`;
   }
 
-  #notOursSql({ played, meteringService, known, participants }: NotOurs): string {
+  #notOursSql({ played, known }: NotOurs): string {
     const column = itemOf(this.table, 'mpid').column;
-    const mpid = itemOf(participants, 'mpid').column;
-    const role = itemOf(participants, 'role').column;
     if (column === null) return 'false';
     const value = `s.${quoteIdentifier(column)}`;
-    const inReference =
-      mpid === null || role === null
-        ? ''
-        : ` OR ${value} IN (SELECT p.${quoteIdentifier(mpid)} FROM ${quoteTable(participants.route)} p
-            WHERE p.${quoteIdentifier(role)} = ${quoteLiteral(meteringService)} AND p.${quoteIdentifier(mpid)} IS NOT NULL)`;
+    const inReference = this.#reference === null ? '' : ` OR ${value} IN (${this.#reference})`;
     return `coalesce(${value} <> ALL (${texts(played)}) AND (${value} = ANY (${texts(known)})${inReference}), false)`;
   }
+}
+
+function referenceSql({ meteringService, participants }: NotOurs): string | null {
+  const mpid = itemOf(participants, 'mpid').column;
+  const role = itemOf(participants, 'role').column;
+  if (mpid === null || role === null) return null;
+  return `SELECT p.${quoteIdentifier(mpid)} FROM ${quoteTable(participants.route)} p
+    WHERE p.${quoteIdentifier(role)} = ${quoteLiteral(meteringService)} AND p.${quoteIdentifier(mpid)} IS NOT NULL`;
+}
+
+/** A query with `pagesOfRange` in it, for each range of `$1`. Without its own OFFSET 0 it would read the whole table each time. */
+export function eachRangeSql(query: string): string {
+  return `SELECT r.n AS range, d.* FROM unnest($1::bigint[]) AS r(n), LATERAL (${query}) d`;
 }
 
 function texts(values: readonly string[]): string {
@@ -122,8 +149,12 @@ function texts(values: readonly string[]): string {
 }
 
 /** A condition on where a row lies: the server reads those pages only. */
-export function pagesSql(alias: string, pages: Pages | null): string {
+export function pagesSql(alias: string, pages: Pages | typeof pagesOfRange | null): string {
   if (pages === null) return 'true';
+  if (pages === pagesOfRange) {
+    const page = (range: string): string => `format('(%s,0)', (${range}) * ${pagesPerRange})::tid`;
+    return `${alias}.ctid >= ${page('r.n')} AND ${alias}.ctid < ${page('r.n + 1')}`;
+  }
   const from = `${alias}.ctid >= '(${pages.from},0)'::tid`;
   return pages.to === null ? from : `${from} AND ${alias}.ctid < '(${pages.to},0)'::tid`;
 }

@@ -16,7 +16,7 @@ import {
   storeItems,
   textsSql,
 } from './canonical.ts';
-import { type Pages, pagesSql } from './source-side.ts';
+import { eachRangeSql, type Pages, pagesOfRange, pagesSql } from './source-side.ts';
 import type { ReconciledTable } from './tables.ts';
 import { type Visibility, visibleSql } from './visibility.ts';
 
@@ -54,11 +54,21 @@ export class StoreSide {
   }
 
   /** bucket, visible versions and their digests, and the smallest LSN of a version that is not visible. */
-  currentDigests(buckets: number, pages: Pages | null): string {
+  currentDigests(buckets: number, pages: Pages | typeof pagesOfRange | null): string {
     // Looking again whether a version is visible would cost as much as it did the first time.
     const later = { lsn: 'v.lsn', filter: 'FILTER (WHERE h IS NULL)' };
     const fresh = this.#since === null ? null : `(${isFreshSql('v', this.#since)} OR ${this.#unsent} IS NOT NULL)`;
     return this.#digests(buckets, later, `${this.current} v WHERE ${pagesSql('v', pages)}`, fresh);
+  }
+
+  /** range, and the digests of the versions on its pages: of some ranges (`$1`). `unseen`: versions that are not visible. */
+  rangeDigests(): string {
+    return eachRangeSql(this.currentDigests(1, pagesOfRange));
+  }
+
+  /** What the digests of versions are of, whatever the snapshot sees of them. */
+  get meaning(): string {
+    return digestSql(this.table, this.#version);
   }
 
   /** The same of superseded versions whose end the snapshot does not see. */
@@ -181,7 +191,7 @@ export class StoreSide {
     const key = keySql(this.table, this.#version);
     const digest = fresh === null ? digestSql(this.table, this.#version) : keyHashSql(key);
     const { columns, grouped } = bucketColumns(buckets);
-    return `SELECT ${columns}, (min(later) ${later.filter})::text AS later${fresh === null ? '' : `, ${freshSql}`}
+    return `SELECT ${columns}, (count(*) - count(h))::text AS unseen, (min(later) ${later.filter})::text AS later${fresh === null ? '' : `, ${freshSql}`}
       FROM (SELECT ${bucketSql(key, buckets)} AS bucket,
               CASE WHEN ${this.#isVisible} THEN ${digest} END AS h, ${later.lsn} AS later${fresh === null ? '' : `, ${key} AS key, ${fresh} AS fresh`}
             FROM ${from} AND ${this.#ours} ${onceSql}) d ${grouped}`;

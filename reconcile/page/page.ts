@@ -96,7 +96,7 @@ function facts({ tables, events }: ReconcileReport): string {
 }
 
 function compared({ report, source }: Evidence): string {
-  const { point, tables, version, lookedAgain, since = null, wholeBecause } = report;
+  const { point, tables, version, lookedAgain } = report;
   const { inProgress } = parseSnapshot(point.snapshot, point.generation);
   const proved = tables.flatMap(({ table: name, verifiedThrough }) =>
     verifiedThrough === null ? [] : [`${escaped(tableTitle(name))} <code>${verifiedThrough}</code>`],
@@ -115,19 +115,7 @@ function compared({ report, source }: Evidence): string {
         ? 'nothing by this run'
         : `${proved.join(', ')}${proved.length < tables.length ? '; the others not by this run' : ''}`,
     ],
-    ...(since === null
-      ? [
-          [
-            'How',
-            `every row on both sides${wholeBecause === undefined ? '' : `, because ${escaped(wholeBecause)}`}`,
-          ] as const,
-        ]
-      : [
-          [
-            'How',
-            `what was written on either side since run ${since.run} (${escaped(moment(since.at))}), which passed: ${plural(since.looked, 'row')} looked at; the rest has the same keys on both sides and was not written since`,
-          ] as const,
-        ]),
+    ['How', howCompared(report)],
     ...(lookedAgain === 0
       ? []
       : [['Looked at again', `${plural(lookedAgain, 'row')} that did not agree at first, at a later point`] as const]),
@@ -135,6 +123,20 @@ function compared({ report, source }: Evidence): string {
   ];
   return `<dl>${lines.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join('\n')}</dl>
 <p class="hint" style="margin-top:12px">Both sides went on changing. The point is one snapshot of the registration database; the store was read as it stood for exactly that snapshot, so that what is only on its way is no difference.</p>`;
+}
+
+function howCompared({ since = null, wholeBecause, everyPageBecause }: ReconcileReport): string {
+  if (since === null) {
+    return `every row on both sides${wholeBecause === undefined ? '' : `, because ${escaped(wholeBecause)}`}`;
+  }
+  const { run, at, looked, pages = null } = since;
+  const every = everyPageBecause === undefined ? '' : `; every page was read, because ${escaped(everyPageBecause)}`;
+  const base = `what was written on either side since run ${run} (${escaped(moment(at))}), which passed`;
+  if (pages === null) {
+    return `${base}: ${plural(looked, 'row')} looked at; the rest has the same keys on both sides and was not written since${every}`;
+  }
+  const closely = looked === 0 ? '' : `; ${plural(looked, 'row')} looked at one by one`;
+  return `${base}: ${number(pages.read)} of ${plural(pages.of, 'page')} read, and of the others the digests of rows are known${closely}${every}`;
 }
 
 const explanationNames = {
