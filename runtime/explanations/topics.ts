@@ -21,9 +21,9 @@ export const topicExplanations: readonly Explanation[] = [
     code: 'PUBLISHER_FENCED',
     title: 'Another instance publishes for this source',
     meaning:
-      'Kafka accepts one publisher for a transactional id; a newer one took over, or our transaction timed out. Nothing is written twice.',
+      'Kafka accepts one publisher for a transactional id; a newer one took over, or our transaction timed out. Nothing is written twice. Two processes of a side that start at the same moment may do it to each other once; seconds later one of them publishes, and the other waits for the slot (`SLOT_IN_USE`).',
     remedy:
-      'Nothing, if a process was just replaced. If it comes again and again, two instances of the same side run: stop one.',
+      'Nothing, if a process was just replaced or started. If it comes again and again, two instances publish for the same source from different databases, or slots: stop one.',
   },
   {
     code: 'PUBLISH_UNCONFIRMED',
