@@ -7,6 +7,8 @@ import { type Pages, partsOf, type SourceSide } from './source-side.ts';
 import type { StoreSide } from './store-side.ts';
 
 const bucketsMax = 1_024;
+const rangesPerTaskMin = 32;
+const tasksMin = 8;
 
 /**
  * Enough buckets that one that differs is little to read, and few enough to be grouped in little memory. `isWhole`: one for
@@ -100,9 +102,11 @@ function rangeTasks(buckets: Buckets, ranges: RangeDigests, sql: string): readon
     of.sees(textOrNull(row, 'later'));
   };
   const { missing } = ranges;
-  return Array.from({ length: Math.ceil(missing.length / rangesPerPart) }, (_, at) => {
-    const from = at * rangesPerPart;
-    return { buckets, sql, values: [missing.slice(from, from + rangesPerPart)], take };
+  // Few of them are shared out among the sessions, too.
+  const size = Math.min(rangesPerPart, Math.max(rangesPerTaskMin, Math.ceil(missing.length / tasksMin)));
+  return Array.from({ length: Math.ceil(missing.length / size) }, (_, at) => {
+    const from = at * size;
+    return { buckets, sql, values: [missing.slice(from, from + size)], take };
   });
 }
 
