@@ -124,8 +124,11 @@ describe('a part that looks alive and is dead turns the probe red and is rebuilt
 
   test('the connections of the sink to its store', async () => {
     expect(metering.silence((greeting) => greeting.includes('concord metering sink'))).toBeGreaterThan(0);
-    await red('metering');
-    expect((await document('metering')).unhealthyBecause.join()).toContain('has not moved');
+    await until(
+      'the probe is red, and says why',
+      async () => ((await health('metering')) === 503 ? (await document('metering')).unhealthyBecause.join() : null),
+      (why) => why?.includes('has not moved') === true,
+    );
     await until(
       'the sink is begun anew',
       () => Promise.resolve(rig.log('metering')),
