@@ -23,12 +23,6 @@ const heapLimits: Readonly<Record<SideName, readonly string[]>> = {
   metering: ['--max-old-space-size=128', '--max-semi-space-size=16', '--heap-growing-percent=100'],
 };
 
-/**
- * Else glibc keeps buffers of up to 32 MiB in its own heap once one of that size was let go, and what is fetched leaves holes there that
- * nobody fills: a tenth to a fifth of the memory of both sides. Larger ones than this go back to the system at once.
- */
-const allocator = { MALLOC_MMAP_THRESHOLD_: '131072' };
-
 const tellIntervalMs = 1_000;
 /** A broker that recovers after a kill may keep the sides waiting for a minute. */
 const standstillMaxMs = 180_000;
@@ -57,7 +51,6 @@ export async function startSide(dataDir: string, name: SideName): Promise<boolea
     command: process.execPath,
     args: [...heapLimits[name], commandLineFile, 'run', name, '--config', configurationFile(dataDir)],
     directory: checkoutDirectory,
-    env: { ...allocator, ...process.env },
   });
   return true;
 }
