@@ -2,7 +2,7 @@ import { renameSync, statSync, writeFileSync } from 'node:fs';
 import { csvOf } from '../reconcile/csv.ts';
 import { readRuns } from '../reconcile/history.ts';
 import { maskedReport } from '../reconcile/masked.ts';
-import type { ReconcileSettings } from '../reconcile/point-view.ts';
+import type { ReconcileSettings } from '../reconcile/settings.ts';
 import type { ReconcileReport } from '../reconcile/report.ts';
 import type { ReconcileOptions } from './reconcile-options.ts';
 import type { KeptRun } from './reconcile-run.ts';

@@ -1,4 +1,4 @@
-import type { ReconcileSettings } from '../reconcile/point-view.ts';
+import type { ReconcileSettings } from '../reconcile/settings.ts';
 import type { ReconcileReport } from '../reconcile/report.ts';
 import { explanationOf } from '../runtime/codes.ts';
 import { monotonicMs, pause } from '../runtime/clock.ts';

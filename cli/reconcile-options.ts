@@ -1,5 +1,5 @@
 import { entityTables } from '../connectors/metering/entities.ts';
-import type { ReconcileSettings } from '../reconcile/point-view.ts';
+import type { ReconcileSettings } from '../reconcile/settings.ts';
 import { tableSchemas, mirrorsOf } from './mirrors.ts';
 import type { CommonOptions } from './options.ts';
 import { UsageError } from './output.ts';

@@ -1,6 +1,6 @@
 import { ruleOf } from '../connectors/metering/rules/rule-book.ts';
 import { maskedRepairRow } from '../reconcile/masked.ts';
-import type { ReconcileSettings } from '../reconcile/point-view.ts';
+import type { ReconcileSettings } from '../reconcile/settings.ts';
 import { sendAgain } from '../reconcile/repair.ts';
 import { endRepair, openRepair, type RepairState } from '../reconcile/repair-ledger.ts';
 import { planRepair, type RepairPlan, type RepairRow } from '../reconcile/repair-plan.ts';

@@ -1,7 +1,7 @@
 import { decodeJobs } from '../connectors/source/load-state.ts';
 import { keepFailure, keepRun } from '../reconcile/ledger.ts';
 import type { SourceProgress } from '../reconcile/evidence.ts';
-import type { ReconcileSettings } from '../reconcile/point-view.ts';
+import type { ReconcileSettings } from '../reconcile/settings.ts';
 import { type Proof, reconcile } from '../reconcile/reconcile.ts';
 import type { EventsBalance } from '../reconcile/report.ts';
 import { monotonicMs, nowMs } from '../runtime/clock.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { entityTables } from '../connectors/metering/entities.ts';
-import type { ReconcileSettings } from '../reconcile/point-view.ts';
+import type { ReconcileSettings } from '../reconcile/settings.ts';
 import type { ReconcileReport } from '../reconcile/report.ts';
 import { endSoon, untilInterrupted } from './interruption.ts';
 import { settingsOf, withCommonOptions } from './options.ts';

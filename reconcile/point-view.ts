@@ -1,13 +1,12 @@
 import { formatLsn } from '../avro/position.ts';
 import { quoteTable } from '../connectors/source/sql.ts';
-import type { RegistrationMapping } from '../connectors/registration/routes.ts';
 import { Fault } from '../runtime/fault.ts';
-import { databaseFault, type DatabaseSettings } from '../runtime/postgres.ts';
+import { databaseFault } from '../runtime/postgres.ts';
 import { absentColumns } from './absent-columns.ts';
 import { standingOf } from './agreement.ts';
-import type { ReadAppliedEvents } from './applied-events.ts';
 import { type Base, readMark, shapeOf } from './base.ts';
 import { type BreakdownLine, refusedBreakdown } from './breakdown.ts';
+import { refusedOf } from './refused.ts';
 import { compareTable, isOverruled, type OpenRow, type TableComparison } from './comparison.ts';
 import type { Buckets } from './digests.ts';
 import { type Circumstances, examine, type SourceProgress } from './evidence.ts';
@@ -18,41 +17,12 @@ import { newBuckets, scanSource, scanStore, type TableScan } from './scan.ts';
 import type { PagesToKeep } from './kept-pages.ts';
 import type { BothPages, SidePages } from './side-pages.ts';
 import { SnapshotSessions } from './sessions.ts';
-import { readColumnTypes, SourceSide } from './source-side.ts';
+import type { ReconcileDependencies, ReconcileSettings } from './settings.ts';
+import type { SourceSide } from './source-side.ts';
+import { sourceSides } from './source-sides.ts';
 import { StoreSide } from './store-side.ts';
-import { type MirroredSchemas, type ReconciledTable, reconciledTables } from './tables.ts';
+import { type ReconciledTable, reconciledTables } from './tables.ts';
 import { parseSnapshot } from './visibility.ts';
-
-export interface ReconcileSettings {
-  /** The registration source's name. */
-  readonly source: string;
-  readonly registration: DatabaseSettings;
-  readonly metering: DatabaseSettings;
-  readonly mapping: RegistrationMapping;
-  readonly lanes: number;
-  /** The MPIDs that this side plays, and the role that makes a participant a metering service. */
-  readonly played: readonly string[];
-  readonly meteringService: string;
-  /** Null for every table. */
-  readonly only: string | null;
-  /** Tables that are mirrored besides. */
-  readonly mirrors: MirroredSchemas;
-  /** Sessions that read on each side. */
-  readonly workers: number;
-  readonly listedMax: number;
-  readonly patienceMs: number;
-  readonly version: string;
-  /** Only what was written since the last run that passed, where there is one that can be a base. */
-  readonly since: boolean;
-}
-
-export interface ReconcileDependencies {
-  readonly progress: () => Promise<SourceProgress>;
-  readonly events: () => Promise<EventsBalance>;
-  readonly applied: ReadAppliedEvents;
-  readonly tell: (text: string) => void;
-  readonly signal?: AbortSignal;
-}
 
 export interface Compared extends TableComparison {
   readonly table: ReconciledTable;
@@ -357,69 +327,6 @@ export async function onPoint<T>(
   } finally {
     await point.sessions.close();
   }
-}
-
-async function sourceSides(
-  settings: ReconcileSettings,
-  tables: readonly ReconciledTable[],
-  { sessions }: Point,
-): Promise<readonly SourceSide[]> {
-  const participants = reconciledTables(settings.source, settings.mapping).find(
-    ({ entity }) => entity === 'participant',
-  );
-  if (participants === undefined) throw new RangeError('participants are not routed');
-  const known = await everMeteringServices(settings);
-  const notOurs = { played: settings.played, meteringService: settings.meteringService, known, participants };
-  const sides: SourceSide[] = [];
-  for (const table of tables) {
-    sides.push(new SourceSide(table, await readColumnTypes(sessions.first, table), notOurs));
-  }
-  return sides;
-}
-
-/** An appointment was judged by what was known then, which may have gone since. */
-async function everMeteringServices({
-  metering,
-  source,
-  meteringService,
-  patienceMs,
-}: ReconcileSettings): Promise<readonly string[]> {
-  const sessions = await SnapshotSessions.open(metering, 1, [], 0, patienceMs);
-  try {
-    const { rows } = await sessions.first.query<{ mpid: string }>(
-      `SELECT DISTINCT mpid FROM (SELECT mpid, role, source FROM metering.participant
-         UNION ALL SELECT mpid, role, source FROM metering.participant_history) p
-       WHERE role = $1 AND source = $2 AND mpid IS NOT NULL`,
-      [meteringService, source],
-    );
-    return rows.map(({ mpid }) => mpid);
-  } finally {
-    await sessions.close();
-  }
-}
-
-async function refusedOf(
-  { store, storeClient }: BothSides,
-  listedMax: number,
-  told: readonly string[],
-): Promise<{ readonly refused: readonly Difference[]; readonly rules: Readonly<Record<string, number>> }> {
-  if (store.table.laneKey === null) return { refused: [], rules: {} };
-  const listed = await storeClient.query<{ key: string; outcome: 'rejected' | 'held' | 'loading'; codes: string[] }>(
-    store.refused(),
-    [listedMax],
-  );
-  const counted = await storeClient.query<{ code: string; rows: string }>(store.refusedByRule(), [told]);
-  return {
-    refused: listed.rows.map(({ key, outcome, codes }) => ({
-      table: store.table.entity,
-      key,
-      cause: outcome,
-      items: [],
-      values: {},
-      rules: codes,
-    })),
-    rules: Object.fromEntries(counted.rows.map(({ code, rows }) => [code, Number(rows)])),
-  };
 }
 
 function paired<S>(

@@ -6,13 +6,8 @@ import { type Base, type ChosenBase, readBase, readMark, refusalOf } from './bas
 import { explainedBreakdown, unexplainedBreakdown } from './breakdown.ts';
 import type { OpenRow } from './comparison.ts';
 import type { Finding, SourceProgress } from './evidence.ts';
-import {
-  type Compared,
-  onPoint,
-  type ReconcileDependencies,
-  type ReconcileSettings,
-  shapeOfRun,
-} from './point-view.ts';
+import { type Compared, onPoint, shapeOfRun } from './point-view.ts';
+import type { ReconcileDependencies, ReconcileSettings } from './settings.ts';
 import type { Difference, ReconcileReport, TableReport } from './report.ts';
 import { applicationName } from './sessions.ts';
 import type { PagesToKeep } from './kept-pages.ts';

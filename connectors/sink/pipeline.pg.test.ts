@@ -1,100 +1,21 @@
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { freshDatabase, type TestDatabase } from '../../test/database.fixture.ts';
+import { describe, expect, test } from 'vitest';
 import { eventOf, progressOf } from './lane-merge.fixture.ts';
-import { runSink } from './pipeline.ts';
-import type { SinkDependencies, SinkSettings } from './settings.ts';
-import { type Bench, benchOf, referenceTopic, type RowDomain, settings, TopicsInMemory } from './sink.fixture.ts';
+import { benchOf, referenceTopic, type RowDomain, type Bench, settings, TopicsInMemory } from './sink.fixture.ts';
+import { sinkStage } from './sink-stage.fixture.ts';
 import { openStoreProxy } from './store-proxy.fixture.ts';
-import { sinkTables } from './tables.ts';
 
-let database: TestDatabase;
-let pool: pg.Pool;
-let topics: TopicsInMemory;
-let stops: (() => Promise<void>)[] = [];
-
-beforeAll(async () => {
-  database = await freshDatabase(inject('stack').meteringUrl);
-  pool = new pg.Pool({ connectionString: database.url, max: 10 });
-  pool.on('error', () => {});
-  await pool.query(sinkTables('metering'));
-  await pool.query(sinkTables('metering'));
-  await pool.query('CREATE TABLE applied_row (id serial, lane int, key text)');
-});
-
-afterAll(async () => {
-  await pool.end();
-  await database.drop();
-});
-
-beforeEach(async () => {
-  topics = new TopicsInMemory();
-  await pool.query(
-    'TRUNCATE applied_row, metering.applied_position, metering.applied_offset, metering.outcome, metering.dead_letter, metering.receipt',
-  );
-});
-
-afterEach(async () => {
-  for (const stop of stops) await stop();
-  stops = [];
-});
-
-/** Runs a sink until the test ends; `ended` tells how it ended. */
-function start(
-  bench: SinkDependencies,
-  changed: Partial<SinkSettings> = {},
-): { ended: Promise<unknown>; stop(): Promise<void> } {
-  const abort = new AbortController();
-  const ended = runSink({ ...settings, ...changed }, bench, abort.signal).then(
-    () => null,
-    (error: unknown) => error,
-  );
-  const stop = async (): Promise<void> => {
-    abort.abort();
-    await ended;
-  };
-  stops.push(stop);
-  return { ended, stop };
-}
-
-/** Looks again and again: what is waited for is another connection's commit. */
-async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  for (let value = await read(); ; value = await read()) {
-    if (holds(value)) return value;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-async function rows(): Promise<string[]> {
-  const { rows: found } = await pool.query<{ key: string }>('SELECT key FROM applied_row ORDER BY key');
-  return found.map(({ key }) => key);
-}
-
-async function position(lane: number): Promise<number> {
-  const { rows: found } = await pool.query<{ lsn: string }>(
-    'SELECT lsn FROM metering.applied_position WHERE lane = $1',
-    [lane],
-  );
-  return Number(found[0]?.lsn ?? 0);
-}
-
-async function outcomes(): Promise<Record<string, number>> {
-  const { rows: found } = await pool.query<{ name: string; count: string }>(
-    `SELECT topic || ' ' || outcome AS name, sum(count) AS count FROM metering.outcome GROUP BY 1 ORDER BY 1`,
-  );
-  return Object.fromEntries(found.map(({ name, count }) => [name, Number(count)]));
-}
-
-const applied = (count: number) => until(rows, (found) => found.length >= count);
+const stage = sinkStage();
+const { start, until, rows, position, outcomes, applied } = stage;
 const a = (partition: number, key: string) => ({ topic: 'test.a', partition, key });
 const b = (partition: number, key: string) => ({ topic: 'test.b', partition, key });
 
 describe('the sink', () => {
   test('applies each source transaction of a lane as one unit, and the idle lane says how far it is', async () => {
-    const bench = benchOf(topics, pool);
+    const bench = benchOf(stage.topics, stage.pool);
     start(bench);
-    topics.commit([a(0, 'x1'), b(0, 'x2')]);
-    const lsn = topics.commit([b(0, 'y')]);
+    stage.topics.commit([a(0, 'x1'), b(0, 'x2')]);
+    const lsn = stage.topics.commit([b(0, 'y')]);
     expect(await applied(3)).toEqual(['x1', 'x2', 'y']);
     expect(bench.domains.get(0)?.units).toEqual([['x1', 'x2'], ['y']]);
     await until(
@@ -109,64 +30,48 @@ describe('the sink', () => {
   });
 
   test('a transaction is not applied before the source has said that it is complete', async () => {
-    const bench = benchOf(topics, pool);
+    const bench = benchOf(stage.topics, stage.pool);
     start(bench);
-    const lsn = topics.commit([a(0, 'x1')], { complete: false });
-    topics.commit([a(1, 'other')], { complete: false, lsn });
+    const lsn = stage.topics.commit([a(0, 'x1')], { complete: false });
+    stage.topics.commit([a(1, 'other')], { complete: false, lsn });
     await until(
       () => position(0),
       (at) => at === lsn - 1,
     );
     expect(await rows()).toEqual([]);
-    topics.append('test.b', 0, 'x2', eventOf({ lsn, ordinal: 3 }));
-    topics.progress(progressOf({ lsn }, { 'test.a/0': 1, 'test.a/1': 1, 'test.b/0': 1 }));
+    stage.topics.append('test.b', 0, 'x2', eventOf({ lsn, ordinal: 3 }));
+    stage.topics.progress(progressOf({ lsn }, { 'test.a/0': 1, 'test.a/1': 1, 'test.b/0': 1 }));
     expect(await applied(3)).toEqual(['other', 'x1', 'x2']);
     expect(bench.domains.get(0)?.units).toEqual([['x1', 'x2']]);
   });
 
   test('what was applied is not applied again after a stop, and reading goes on where it ended', async () => {
-    const first = start(benchOf(topics, pool));
-    topics.commit([a(0, 'x'), a(1, 'y')]);
+    const first = start(benchOf(stage.topics, stage.pool));
+    stage.topics.commit([a(0, 'x'), a(1, 'y')]);
     await applied(2);
     await first.stop();
     expect(await first.ended).toBeNull();
-    topics.commit([a(0, 'z')]);
-    start(benchOf(topics, pool));
+    stage.topics.commit([a(0, 'z')]);
+    start(benchOf(stage.topics, stage.pool));
     expect(await applied(3)).toEqual(['x', 'y', 'z']);
     expect(await outcomes()).toEqual({ 'test.a applied': 3 });
-  });
-
-  test('a batch whose domain fails leaves nothing behind, and is applied whole by the next run', async () => {
-    const failing = start(
-      benchOf(topics, pool, (domain) => {
-        domain.beforeApply = async (client) => {
-          await client.query("INSERT INTO applied_row (lane, key) VALUES (9, 'half')");
-          await client.query('SELECT pg_terminate_backend(pg_backend_pid())');
-        };
-      }),
-    );
-    topics.commit([a(0, 'x')]);
-    expect(await failing.ended).toMatchObject({ kind: 'unavailable' });
-    expect(await rows()).toEqual([]);
-    start(benchOf(topics, pool));
-    expect(await applied(1)).toEqual(['x']);
   });
 
   test.each(['before', 'after'] as const)(
     'a batch whose connection is cut %s the server commits is there exactly once after the next start',
     async (when) => {
-      const proxy = await openStoreProxy(database.url);
+      const proxy = await openStoreProxy(stage.database.url);
       const fragile = new pg.Pool({ connectionString: proxy.url, max: 10 });
       fragile.on('error', () => {});
-      const cut = start(benchOf(topics, fragile));
-      topics.commit([a(0, 'x')]);
+      const cut = start(benchOf(stage.topics, fragile));
+      stage.topics.commit([a(0, 'x')]);
       await applied(1);
       proxy.cutNextCommit(when);
-      topics.commit([a(0, 'y'), b(0, 'z')]);
+      stage.topics.commit([a(0, 'y'), b(0, 'z')]);
       expect(await cut.ended).toMatchObject({ kind: 'unavailable' });
       if (when === 'before') expect(await rows()).toEqual(['x']);
-      start(benchOf(topics, pool));
-      topics.commit([a(0, 'zz')]);
+      start(benchOf(stage.topics, stage.pool));
+      stage.topics.commit([a(0, 'zz')]);
       expect(await applied(4)).toEqual(['x', 'y', 'z', 'zz']);
       expect(await outcomes()).toEqual({ 'test.a applied': 3, 'test.b applied': 1 });
       await fragile.end();
@@ -175,13 +80,13 @@ describe('the sink', () => {
   );
 
   test('a zombie that wakes up after another instance took its lane writes nothing', async () => {
-    const bench = benchOf(topics, pool);
+    const bench = benchOf(stage.topics, stage.pool);
     const zombie = start(bench);
-    topics.commit([a(0, 'x')]);
+    stage.topics.commit([a(0, 'x')]);
     await applied(1);
     // Another instance, which the zombie does not know of, moves the lane.
-    await pool.query('UPDATE metering.applied_position SET lsn = lsn + 5 WHERE lane = 0');
-    topics.commit([a(0, 'y')]);
+    await stage.pool.query('UPDATE metering.applied_position SET lsn = lsn + 5 WHERE lane = 0');
+    stage.topics.commit([a(0, 'y')]);
     expect(await zombie.ended).toMatchObject({ kind: 'fenced', code: 'LANE_TAKEN_OVER' });
     expect(await rows()).toEqual(['x']);
   });
@@ -190,7 +95,7 @@ describe('the sink', () => {
     { name: 'kept in memory', spoolBytesMax: 10_000_000 },
     { name: 'spilled to the store', spoolBytesMax: 100_000 },
   ])('a transaction larger than the buffer is $name and applied as one', async ({ spoolBytesMax }) => {
-    const bench = benchOf(topics, pool);
+    const bench = benchOf(stage.topics, stage.pool);
     const limits = {
       ...settings.limits,
       batchEventsMax: 100,
@@ -200,9 +105,9 @@ describe('the sink', () => {
     };
     start(bench, { limits: { ...limits, spoolBytesMax } });
     const large = Array.from({ length: 2_000 }, (_, index) => (index % 2 === 0 ? a : b)(0, `k${index}`));
-    topics.commit([a(0, 'before')]);
-    topics.commit(large);
-    topics.commit([a(0, 'after')]);
+    stage.topics.commit([a(0, 'before')]);
+    stage.topics.commit(large);
+    stage.topics.commit([a(0, 'after')]);
     await applied(2_002);
     const slices = bench.domains.get(0)?.slices ?? [];
     expect(slices.length).toBeGreaterThan(4);
@@ -212,77 +117,46 @@ describe('the sink', () => {
 
   test('an instance that dies while it gathers leaves nothing, and the next one gathers from the start', async () => {
     const limits = { ...settings.limits, batchEventsMax: 100, laneBufferBytesMax: 20_000, spoolBytesMax: 10_000 };
-    const first = benchOf(topics, pool);
+    const first = benchOf(stage.topics, stage.pool);
     const dying = start(first, { limits });
     const half = Array.from({ length: 1_000 }, (_, index) => a(0, `k${index}`));
-    const lsn = topics.commit(half, { complete: false });
+    const lsn = stage.topics.commit(half, { complete: false });
     await until(
       () => Promise.resolve(first.report.lanes.get(0)),
       (lane) => lane?.state === 'staging' && lane.lagEvents === 0 && lane.bufferedBytes === 0,
     );
     await dying.stop();
     expect(await rows()).toEqual([]);
-    start(benchOf(topics, pool), { limits });
-    topics.progress(progressOf({ lsn }, { 'test.a/0': 1_000 }));
+    start(benchOf(stage.topics, stage.pool), { limits });
+    stage.topics.progress(progressOf({ lsn }, { 'test.a/0': 1_000 }));
     await applied(1_000);
     expect(await outcomes()).toEqual({ 'test.a applied': 1_000 });
   });
 
-  test('of the lanes where a full batch waits two are at work at once, and all come to their turn', async () => {
-    const partitions = 5;
-    topics = new TopicsInMemory(partitions);
-    let now = 0;
-    let most = 0;
-    let haveTwo = (): void => {};
-    const two = new Promise<void>((resolve) => {
-      haveTwo = resolve;
-    });
-    const bench = benchOf(topics, pool, (domain) => {
-      domain.beforeApply = async (client) => {
-        now += 1;
-        most = Math.max(most, now);
-        if (now === 2) haveTwo();
-        await two;
-        await client.query('SELECT');
-        now -= 1;
-      };
-    });
-    for (let lane = 0; lane < partitions; lane += 1) {
-      for (let unit = 0; unit < 4; unit += 1) {
-        const keys = Array.from({ length: 3 }, (_, index) => a(lane, `${lane} ${unit} ${index}`));
-        topics.commit(keys);
-      }
-    }
-    start(bench, { partitions, limits: { ...settings.limits, batchEventsMax: 2 } });
-    await applied(partitions * 4 * 3);
-    expect(most).toBe(2);
-    expect(await outcomes()).toEqual({ 'test.a applied': partitions * 4 * 3 });
-  });
-
   test('a record that can not be read becomes a dead letter once, and its partition goes on', async () => {
-    const bench = benchOf(topics, pool);
+    const bench = benchOf(stage.topics, stage.pool);
     const first = start(bench);
-    topics.append('test.a', 0, 'bad', Buffer.from('no event of 1300000000007'));
-    topics.commit([a(0, 'good')]);
+    stage.topics.append('test.a', 0, 'bad', Buffer.from('no event of 1300000000007'));
+    stage.topics.commit([a(0, 'good')]);
     await applied(1);
     await first.stop();
     expect(bench.letters).toMatchObject([{ topic: 'test.a', partition: 0, offset: 0, code: 'EVENT_UNREADABLE' }]);
-    const { rows: letters } = await pool.query<{ reason: string }>(
+    const { rows: letters } = await stage.pool.query<{ reason: string }>(
       'SELECT reason, key, value FROM metering.dead_letter',
     );
     expect(letters).toHaveLength(1);
     expect(letters[0]?.reason).not.toContain('1300000000007');
     expect(await outcomes()).toEqual({ 'test.a applied': 1, 'test.a dead-lettered': 1 });
-    start(benchOf(topics, pool));
-    topics.commit([a(0, 'next')]);
+    start(benchOf(stage.topics, stage.pool));
+    stage.topics.commit([a(0, 'next')]);
     await applied(2);
     expect(await outcomes()).toEqual({ 'test.a applied': 2, 'test.a dead-lettered': 1 });
   });
 
   test('reference events come to every lane at their position, are counted once, and prime the next start', async () => {
-    const bench = benchOf(topics, pool);
+    const bench = benchOf(stage.topics, stage.pool);
     const first = start(bench);
-    topics.commit([a(0, 'x'), { topic: referenceTopic, partition: 0, key: 'r' }, a(1, 'y')]);
+    stage.topics.commit([a(0, 'x'), { topic: referenceTopic, partition: 0, key: 'r' }, a(1, 'y')]);
     await applied(3);
     await until(
       () => position(1),
@@ -292,9 +166,9 @@ describe('the sink', () => {
     expect(bench.domains.get(1)?.units).toEqual([['r', 'y']]);
     expect(await outcomes()).toEqual({ 'test.a applied': 2, [`${referenceTopic} applied`]: 1 });
     await first.stop();
-    const second = benchOf(topics, pool);
+    const second = benchOf(stage.topics, stage.pool);
     start(second);
-    topics.commit([a(1, 'z')]);
+    stage.topics.commit([a(1, 'z')]);
     await applied(4);
     expect(second.domains.get(0)?.primed).toEqual(['r']);
     expect(second.domains.get(1)?.primed).toEqual(['r']);
@@ -302,32 +176,32 @@ describe('the sink', () => {
   });
 
   test('a reference record that can not be read is a dead letter of one lane, and not again after a stop', async () => {
-    const bench = benchOf(topics, pool);
+    const bench = benchOf(stage.topics, stage.pool);
     const first = start(bench);
-    topics.append(referenceTopic, 0, 'bad', Buffer.from('no event'));
-    const lsn = topics.commit([a(0, 'x'), a(1, 'y')]);
+    stage.topics.append(referenceTopic, 0, 'bad', Buffer.from('no event'));
+    const lsn = stage.topics.commit([a(0, 'x'), a(1, 'y')]);
     for (const lane of [0, 1])
       await until(
         () => position(lane),
         (at) => at === lsn,
       );
     await first.stop();
-    const second = benchOf(topics, pool);
+    const second = benchOf(stage.topics, stage.pool);
     start(second);
-    topics.commit([a(0, 'z'), a(1, 'zz')]);
+    stage.topics.commit([a(0, 'z'), a(1, 'zz')]);
     await applied(4);
     expect([...bench.letters, ...second.letters]).toMatchObject([{ topic: referenceTopic, offset: 0 }]);
     expect(await outcomes()).toEqual({ 'test.a applied': 4, [`${referenceTopic} dead-lettered`]: 1 });
   });
 
   test('a domain is called at its deadline although no event comes', async () => {
-    const bench: Bench = benchOf(topics, pool, (domain: RowDomain, lane) => {
+    const bench: Bench = benchOf(stage.topics, stage.pool, (domain: RowDomain, lane) => {
       if (lane === 0) domain.due = 30_000;
     });
     start(bench, { limits: { ...settings.limits, idleIntervalMs: 60_000 } });
-    topics.commit([]);
-    topics.commit([]);
-    topics.commit([]);
+    stage.topics.commit([]);
+    stage.topics.commit([]);
+    stage.topics.commit([]);
     await until(
       () => Promise.resolve(bench.domains.get(0)?.moments ?? []),
       (moments) => moments.some(({ sourceTime }) => sourceTime === 30_000),
@@ -336,7 +210,7 @@ describe('the sink', () => {
   });
 
   const receiptOf = async (lane: number): Promise<{ through: number; counts: unknown } | undefined> => {
-    const { rows: found } = await pool.query<{ through: number; counts: unknown }>(
+    const { rows: found } = await stage.pool.query<{ through: number; counts: unknown }>(
       'SELECT through_lsn::float8 AS through, counts FROM metering.receipt WHERE lane = $1',
       [lane],
     );
@@ -346,15 +220,15 @@ describe('the sink', () => {
   test('a receipt says at once what got an outcome, and within a gap what came since, and counts from the first day', async () => {
     const { receiptGapMs } = settings.limits;
     expect(receiptGapMs).toBeLessThanOrEqual(200);
-    start(benchOf(topics, pool));
-    const first = topics.commit([a(0, 'x')]);
+    start(benchOf(stage.topics, stage.pool));
+    const first = stage.topics.commit([a(0, 'x')]);
     expect(
       await until(
         () => receiptOf(0),
         (row) => row !== undefined,
       ),
     ).toEqual({ through: first, counts: { applied: 1 } });
-    const lsn = topics.commit([a(0, 'y')]);
+    const lsn = stage.topics.commit([a(0, 'y')]);
     // Nothing comes after it.
     const receipt = await until(
       () => receiptOf(0),
@@ -364,13 +238,13 @@ describe('the sink', () => {
   });
 
   test('a busy lane signs once for all that comes within a gap', async () => {
-    start(benchOf(topics, pool), { limits: { ...settings.limits, receiptGapMs: 60_000 } });
-    const first = topics.commit([a(0, 'x')]);
+    start(benchOf(stage.topics, stage.pool), { limits: { ...settings.limits, receiptGapMs: 60_000 } });
+    const first = stage.topics.commit([a(0, 'x')]);
     await until(
       () => receiptOf(0),
       (row) => row !== undefined,
     );
-    const lsn = topics.commit([a(0, 'y')]);
+    const lsn = stage.topics.commit([a(0, 'y')]);
     await until(
       () => position(0),
       (at) => at === lsn,
@@ -379,30 +253,32 @@ describe('the sink', () => {
   });
 
   test('receipts of receipts are not signed at once', async () => {
-    start(benchOf(topics, pool), { receiptTopics: ['test.b'] });
-    topics.commit([]);
+    start(benchOf(stage.topics, stage.pool), { receiptTopics: ['test.b'] });
+    stage.topics.commit([]);
     await until(
-      async () => (await pool.query('SELECT FROM metering.receipt')).rowCount,
+      async () => (await stage.pool.query('SELECT FROM metering.receipt')).rowCount,
       (count) => count === 2,
     );
-    const lsn = topics.commit([b(0, 'x')]);
+    const lsn = stage.topics.commit([b(0, 'x')]);
     await until(
       () => position(0),
       (at) => at === lsn,
     );
-    const { rows: receipts } = await pool.query<{ through_lsn: string }>('SELECT through_lsn FROM metering.receipt');
+    const { rows: receipts } = await stage.pool.query<{ through_lsn: string }>(
+      'SELECT through_lsn FROM metering.receipt',
+    );
     expect(receipts.map(({ through_lsn }) => Number(through_lsn))).toEqual([10, 10]);
   });
 
   test('a store that is ahead of the progress topic stops the leg', async () => {
-    const first = start(benchOf(topics, pool));
-    topics.commit([a(0, 'x')]);
-    topics.commit([a(0, 'y')]);
+    const first = start(benchOf(stage.topics, stage.pool));
+    stage.topics.commit([a(0, 'x')]);
+    stage.topics.commit([a(0, 'y')]);
     await applied(2);
     await first.stop();
     const other = new TopicsInMemory();
     other.commit([a(0, 'x')]);
-    const second = start(benchOf(other, pool), { limits: { ...settings.limits, patienceMs: 50 } });
+    const second = start(benchOf(other, stage.pool), { limits: { ...settings.limits, patienceMs: 50 } });
     expect(await second.ended).toMatchObject({ kind: 'gap', code: 'PROGRESS_BEHIND_STORE' });
   });
 });

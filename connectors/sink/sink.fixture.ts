@@ -175,6 +175,8 @@ export class RowDomain implements LaneDomain {
   readonly slices: (readonly LaneEvent[])[] = [];
   due: number | null = null;
   beforeApply: (client: ClientBase) => Promise<void> = () => Promise.resolve();
+  /** May leave statements that go with the commit. */
+  afterApply: (client: ClientBase) => void = () => {};
   private readonly lane: number;
   private readonly reference: string;
 
@@ -193,10 +195,12 @@ export class RowDomain implements LaneDomain {
     this.units.push(...units.map(({ events }) => events.map(({ key }) => key)));
     if (this.due !== null && moment.sourceTime >= this.due) this.due = null;
     await this.beforeApply(client);
-    return this.write(
+    const deltas = await this.write(
       client,
       units.flatMap(({ events }) => events),
     );
+    this.afterApply(client);
+    return deltas;
   }
 
   async applyLarge(client: ClientBase, unit: LargeUnit, moment: LaneMoment): Promise<readonly OutcomeDelta[]> {
